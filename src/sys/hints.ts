@@ -1,0 +1,124 @@
+/** One row of the hint table: when `syscall` ends in `code`, `hint` names the likely cause and what mends it. */
+export interface Hint {
+  readonly syscall: string;
+  readonly code: string;
+  readonly hint: string;
+}
+
+/**
+ * The one table of hints, printed by errors and by `barewire doctor`.
+ *
+ * Action first, evidence named, and the command that mends it. Rows are tried in order.
+ */
+export const hints: readonly Hint[] = [
+  {
+    syscall: 'socket(AF_XDP)',
+    code: 'EPERM',
+    hint: 'AF_XDP sockets need CAP_NET_RAW: run as root, or grant it with `setcap cap_net_raw,cap_net_admin,cap_bpf+ep NODE`',
+  },
+  {
+    syscall: 'socket(AF_XDP)',
+    code: 'EAFNOSUPPORT',
+    hint: 'This kernel was built without CONFIG_XDP_SOCKETS: `zgrep XDP_SOCKETS /proc/config.gz` tells',
+  },
+  {
+    syscall: 'setsockopt(XDP_UMEM_REG)',
+    code: 'ENOBUFS',
+    hint: 'The umem exceeds the locked-memory limit of a process without CAP_IPC_LOCK: raise it with `ulimit -l`',
+  },
+  {
+    syscall: 'setsockopt(XDP_UMEM_REG)',
+    code: 'EINVAL',
+    hint: 'Chunks must be a power of two from 2048 to the page size when aligned, and the headroom must leave room for a frame',
+  },
+  {
+    syscall: 'bind(AF_XDP)',
+    code: 'EBUSY',
+    hint: 'Another AF_XDP socket owns this queue: `ss --xdp -ap` names it; close it or choose another queue',
+  },
+  {
+    syscall: 'bind(AF_XDP)',
+    code: 'EINVAL',
+    hint: 'The interface has no such queue: `ethtool -l IFACE` lists its channels',
+  },
+  {
+    syscall: 'bind(AF_XDP)',
+    code: 'ENODEV',
+    hint: 'The interface is gone from this network namespace: `ip link` lists those that are there',
+  },
+  {
+    syscall: 'bind(AF_XDP)',
+    code: 'EOPNOTSUPP',
+    hint: 'The driver has no zero-copy for this queue: ask for mode "copy" or "auto"',
+  },
+  {
+    syscall: 'bind(AF_XDP)',
+    code: 'ENETDOWN',
+    hint: 'The interface is down: `ip link set IFACE up`',
+  },
+  {
+    syscall: 'bpf(BPF_LINK_CREATE)',
+    code: 'EBUSY',
+    hint: 'Another XDP program is attached to this interface: `ip link show IFACE` gives its id; detach it there first',
+  },
+  {
+    syscall: 'bpf(BPF_LINK_CREATE)',
+    code: 'EEXIST',
+    hint: 'Another XDP program is attached to this interface in another mode: `ip link show IFACE` gives its id',
+  },
+  {
+    syscall: 'bpf(BPF_PROG_LOAD)',
+    code: 'EPERM',
+    hint: 'Loading an XDP program needs CAP_BPF and CAP_NET_ADMIN: run as root, or grant them with `setcap`',
+  },
+  {
+    syscall: 'bpf(BPF_MAP_CREATE)',
+    code: 'EPERM',
+    hint: 'Creating this map needs CAP_BPF (and CAP_NET_ADMIN for an XSKMAP): run as root, or grant them with `setcap`',
+  },
+  {
+    syscall: 'mmap(MAP_HUGETLB)',
+    code: 'ENOMEM',
+    hint: 'No free huge pages: reserve some with `echo 512 > /proc/sys/vm/nr_hugepages`',
+  },
+  {
+    syscall: 'mlock',
+    code: 'ENOMEM',
+    hint: 'The locked-memory limit is too low: raise it with `ulimit -l`, or grant CAP_IPC_LOCK',
+  },
+  {
+    syscall: 'unshare(CLONE_NEWNET)',
+    code: 'EPERM',
+    hint: 'A new network namespace needs CAP_SYS_ADMIN: run as root',
+  },
+  {
+    syscall: 'setns(CLONE_NEWNET)',
+    code: 'EPERM',
+    hint: 'Entering a network namespace needs CAP_SYS_ADMIN: run as root',
+  },
+  {
+    syscall: 'sched_setaffinity',
+    code: 'EINVAL',
+    hint: 'The core is not there or not allowed for this process: `taskset -p $$` shows the allowed ones',
+  },
+  {
+    syscall: 'sched_setscheduler',
+    code: 'EPERM',
+    hint: 'Real-time scheduling needs CAP_SYS_NICE or an rtprio limit: `ulimit -r`',
+  },
+  {
+    syscall: 'bind(UDP)',
+    code: 'EADDRINUSE',
+    hint: 'Another socket has this port: `ss -ulnp` names it',
+  },
+  {
+    syscall: 'bind(UDP)',
+    code: 'EADDRNOTAVAIL',
+    hint: 'No interface of this host has that address: `ip address` lists them',
+  },
+];
+
+/** Returns the hint for a system call that ended in `code`, or undefined when the evidence fits no row. */
+export function hintFor(syscall: string, code: string): string | undefined {
+  return hints.find((row) => row.syscall === syscall && row.code === code)?.hint;
+}

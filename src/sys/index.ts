@@ -1,0 +1,26 @@
+/**
+ * L1: Linux as objects.
+ *
+ * Job: what the kernel offers to a user-space network stack beside the rings themselves: file descriptors with an
+ * owner, mapped memory, the clock, network namespaces, interfaces and their queues, sockets, affinity and scheduling,
+ * capabilities; and the one SystemError with its table of hints.
+ *
+ * Data: `Fd` owns a descriptor, `MappedRegion` owns pages; both close idempotently and are Disposable.
+ *
+ * Invariants
+ * - A failed system call is a SystemError with the subject it was done to; only hot functions return codes instead.
+ * - Facts about interfaces come by netlink and ioctl in the calling thread's namespace, never from /sys or a tool.
+ * - What acts on "the calling thread" (namespace, affinity, scheduling) says so; the process's other threads keep theirs.
+ *
+ * Not here: BPF objects (`bpf/`), AF_XDP (`xdp/`), anything that parses packets (`wire/`).
+ *
+ * References: the manual pages named beside each function; linux/if_link.h, linux/ethtool.h, linux/rtnetlink.h.
+ */
+export { nowNs } from './clock.ts';
+export type { SystemErrorInit } from './error.ts';
+export { check, errnoName, SystemError, UnsupportedError } from './error.ts';
+export { Fd, leakedFds } from './fd.ts';
+export type { Hint } from './hints.ts';
+export { hintFor, hints } from './hints.ts';
+export type { MappedRegionSpec } from './region.ts';
+export { createMemfd, MAX_REGION_LEN, MappedFile, MappedRegion } from './region.ts';
