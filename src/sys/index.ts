@@ -22,5 +22,6 @@ export { check, errnoName, SystemError, UnsupportedError } from './error.ts';
 export { Fd, leakedFds } from './fd.ts';
 export type { Hint } from './hints.ts';
 export { hintFor, hints } from './hints.ts';
+export { NetworkNamespace, withNetns } from './netns.ts';
 export type { MappedRegionSpec } from './region.ts';
 export { createMemfd, MAX_REGION_LEN, MappedFile, MappedRegion } from './region.ts';
