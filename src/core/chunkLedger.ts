@@ -106,17 +106,16 @@ export class ChunkLedger {
   }
 
   #describe(index: number): string {
-    const taken = this.#takenAt[index]?.stack?.split('\n').slice(2).join('\n');
-    return (
-      OWNER_NAMES[this.#owners[index]!] + (taken === undefined ? ', it was never taken' : `, taken\n${taken}`)
-    );
+    const owner = OWNER_NAMES[this.#owners[index]!]!;
+    const stack = this.#takenAt[index]?.stack;
+    if (stack === undefined) return `${owner}, and it was never taken`;
+    return `${owner}, last taken${stack.slice(stack.indexOf('\n'))}`;
   }
 }
 
-// The stack is text only once it is read, so remembering one per chunk taken is affordable.
+// The stack becomes text only when it is read, which makes remembering one per chunk affordable.
 function stackHere(): Error {
   const here = new Error();
-  here.name = 'from the pool at';
   Error.captureStackTrace(here, ChunkLedger.prototype.move);
   return here;
 }
