@@ -76,7 +76,10 @@ export class Headers {
 
   /** Reads the text of one more header. */
   add(text: string): void {
-    const code = text.replace(/\/\*[\s\S]*?\*\//g, ' ').replace(/\/\/.*/g, '').replace(/\\\n/g, ' ');
+    const code = text
+      .replace(/\/\*[\s\S]*?\*\//g, ' ')
+      .replace(/\/\/.*/g, '')
+      .replace(/\\\n/g, ' ');
     for (const [, name, expression] of code.matchAll(/^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+(\S.*)$/gm)) {
       this.#define(name!, expression!);
     }
@@ -118,7 +121,8 @@ export class Headers {
     if (this.#values.has(name)) return this.#values.get(name);
     this.#values.set(name, undefined); // a name that leads back to itself has no value
     const expression = this.#expressions.get(name);
-    const value = expression === undefined ? undefined : evaluate(expression, (inner) => this.#evaluate(inner));
+    const value =
+      expression === undefined ? undefined : evaluate(expression, (inner) => this.#evaluate(inner));
     this.#values.set(name, value);
     return value;
   }

@@ -27,7 +27,11 @@ export interface ModuleSpec {
   readonly newer?: Readonly<Record<string, number>>;
 }
 
-const bpfAttr = (name: string, member: string): StructSpec => ({ name: `bpf_attr_${name}`, of: 'bpf_attr', member });
+const bpfAttr = (name: string, member: string): StructSpec => ({
+  name: `bpf_attr_${name}`,
+  of: 'bpf_attr',
+  member,
+});
 
 const xdp: ModuleSpec = {
   name: 'xdp',
@@ -98,8 +102,11 @@ const bpf: ModuleSpec = {
     'bpf_line_info',
     'btf_header',
   ],
-  newer: { BPF_MEMSX: 0x80, BPF_F_XDP_DEV_BOUND_ONLY: 64, BPF_F_TEST_XDP_LIVE_FRAMES: 2 },
+  newer: { BPF_MEMSX: 0x80, BPF_F_XDP_DEV_BOUND_ONLY: 64 },
 };
 
 /** Everything that is generated. */
 export const modules: readonly ModuleSpec[] = [xdp, bpf];
+
+/** System calls that the C library has no function for. */
+export const syscalls: readonly string[] = ['bpf'];

@@ -1,0 +1,95 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { Btf, type Layout } from './btf.ts';
+import { Headers } from './headers.ts';
+import type { ModuleSpec, StructSpec } from './manifest.ts';
+
+const VMLINUX = '/sys/kernel/btf/vmlinux';
+const INCLUDE = '/usr/include';
+
+/** A constant and where its value comes from. */
+export interface Constant {
+  readonly name: string;
+  readonly value: number;
+  /** `linux/if_xdp.h`, `enum bpf_cmd`, or `Linux` for one that is newer than the headers */
+  readonly source: string;
+}
+
+/** A struct or a part of one, under the name that we give it. */
+export interface Struct {
+  readonly name: string;
+  /** `struct xdp_desc`, `union bpf_attr` */
+  readonly source: string;
+  readonly layout: Layout;
+}
+
+/** Reads the running kernel's BTF. @returns undefined where the kernel shows none */
+export function readBtf(): Btf | undefined {
+  return existsSync(VMLINUX) ? new Btf(readFileSync(VMLINUX)) : undefined;
+}
+
+/** Reads the headers of a module that are installed, each with its path below /usr/include. */
+export function readHeaders(module: ModuleSpec): ReadonlyMap<string, Headers> {
+  const all = new Map<string, Headers>();
+  for (const path of module.headers) {
+    if (!existsSync(`${INCLUDE}/${path}`)) continue;
+    const headers = new Headers();
+    headers.add(readFileSync(`${INCLUDE}/${path}`, 'utf8'));
+    all.set(path, headers);
+  }
+  return all;
+}
+
+/** Returns the constants that a module wants; the kernel's enums, then the headers, then the list of newer ones. */
+export function constantsOf(module: ModuleSpec, btf: Btf): Constant[] {
+  const found = new Map<string, Constant>();
+  const put = (name: string, value: number | undefined, source: string): void => {
+    const before = found.get(name);
+    if (value === undefined) return;
+    if (before && before.value !== value) {
+      throw new Error(`Cannot settle ${name}: ${before.source} has ${before.value}, ${source} has ${value}`);
+    }
+    if (!before) found.set(name, { name, value, source });
+  };
+  for (const [path, headers] of readHeaders(module)) {
+    for (const wanted of module.constants) {
+      const names =
+        typeof wanted === 'string' ? [wanted] : headers.names().filter((name) => wanted.test(name));
+      for (const name of names) put(name, headers.value(name), path);
+    }
+  }
+  for (const name of module.enums ?? []) {
+    const values = btf.enum(name);
+    if (!values) throw new Error(`Cannot describe enum ${name}: this kernel has none of that name`);
+    for (const [key, value] of values) {
+      if (!key.startsWith('__') && !key.startsWith('MAX_')) put(key, value, `enum ${name}`);
+    }
+  }
+  for (const [name, value] of Object.entries(module.newer ?? {})) put(name, value, 'Linux');
+  for (const name of module.constants) {
+    if (typeof name !== 'string') continue;
+    put(name, btf.enumerator(name), 'enum');
+    if (!found.has(name))
+      throw new Error(`Cannot find ${name}: neither BTF nor ${module.headers.join(', ')} has it`);
+  }
+  return [...found.values()];
+}
+
+/** Returns the number of a system call on both architectures; arm64 uses the generic table. */
+export function syscallNumbers(name: string): { x64: number; arm64: number } {
+  const [x64, arm64] = ['x86_64-linux-gnu/asm/unistd_64.h', 'asm-generic/unistd.h'].map((path) => {
+    const headers = new Headers();
+    headers.add(readFileSync(`${INCLUDE}/${path}`, 'utf8'));
+    return headers.value(`__NR_${name}`);
+  });
+  if (x64 === undefined || arm64 === undefined)
+    throw new Error(`Cannot find the number of system call ${name}`);
+  return { x64, arm64 };
+}
+
+/** Returns the layout of a struct as this kernel has it. */
+export function structOf(spec: StructSpec, btf: Btf): Struct | undefined {
+  const name = typeof spec === 'string' ? spec : spec.name;
+  const source = typeof spec === 'string' ? `struct ${spec}` : `${spec.of}, ${spec.member}`;
+  const layout = typeof spec === 'string' ? btf.struct(spec) : btf.part(spec.of, spec.member);
+  return layout && { name, source, layout };
+}
