@@ -7,7 +7,7 @@ import { checkIndexes, checkManifest } from './exports.ts';
 import { checkHot, hotFunctions } from './hot.ts';
 import { checkLayers } from './layers.ts';
 import { checkCommands, checkLinks, commandVerbs, openPages, runSnippets } from './markdown.ts';
-import { openSources } from './sources.ts';
+import { openSources, type Sources } from './sources.ts';
 
 // The whole gate: `npm run check`, or some steps of it by name: `npm run check -- types docs`. One line for each
 // step; what is wrong follows for those that failed, and the full report for those asked for by name.
@@ -24,15 +24,21 @@ interface Outcome {
 const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 const bin = (path: string): string => `${root}/node_modules/${path}`;
 
+let parsed: Sources | undefined;
+const sources = (): Sources => {
+  parsed ??= openSources(root);
+  return parsed;
+};
+
 const STEPS: Readonly<Record<string, () => Outcome | Promise<Outcome>>> = {
   format: () =>
     node(bin('@biomejs/biome/bin/biome'), 'check', '--linter-enabled=false', '--max-diagnostics=20'),
   lint: () => node(bin('@biomejs/biome/bin/biome'), 'lint', '--error-on-warnings', '--max-diagnostics=20'),
   types,
-  layers: () => inSources((sources) => checkLayers(sources)),
-  exports: () => inSources((sources) => [...checkManifest(root), ...checkIndexes(sources)]),
+  layers: () => verdict(checkLayers(sources())),
+  exports: () => verdict([...checkManifest(root), ...checkIndexes(sources())]),
   docs,
-  hot: () => inSources((sources) => checkHot(hotFunctions(sources))),
+  hot: () => verdict(checkHot(hotFunctions(sources()))),
   unit,
   allocation,
 };
@@ -54,6 +60,7 @@ for (const [name, run] of Object.entries(STEPS)) {
   if (report !== '' && (!ok || asked.length > 0)) console.log(report.replace(/^(?=.)/gm, '    '));
   failed ||= !ok;
 }
+parsed?.[Symbol.dispose]();
 process.exitCode = failed ? 1 : 0;
 
 /** Runs Node with the given arguments and keeps what it prints. */
@@ -70,24 +77,18 @@ function verdict(problems: readonly string[], note = ''): Outcome {
   return { ok: problems.length === 0, note, report: problems.join('\n') };
 }
 
-function inSources(check: (sources: ReturnType<typeof openSources>) => string[]): Outcome {
-  using sources = openSources(root);
-  return verdict(check(sources));
-}
-
 async function types(): Promise<Outcome> {
   const tsc = bin('typescript/bin/tsc');
-  const [sources, launcher] = await Promise.all([node(tsc, '-p', root), node(tsc, '-p', `${root}/bin`)]);
-  return { ok: sources.ok && launcher.ok, report: `${sources.report}\n${launcher.report}`.trim() };
+  const [product, launcher] = await Promise.all([node(tsc, '-p', root), node(tsc, '-p', `${root}/bin`)]);
+  return { ok: product.ok && launcher.ok, report: `${product.report}\n${launcher.report}`.trim() };
 }
 
 function docs(): Outcome {
   const { scripts } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as { scripts: object };
   const pages = openPages(root);
   const { ran, problems } = runSnippets(root, pages);
-  using sources = openSources(root);
   const all = [
-    ...checkDocComments(sources),
+    ...checkDocComments(sources()),
     ...checkLinks(root, pages),
     ...checkCommands(pages, new Set(Object.keys(scripts)), commandVerbs(root)),
     ...problems,
@@ -108,8 +109,7 @@ async function unit(): Promise<Outcome> {
 }
 
 async function allocation(): Promise<Outcome> {
-  using sources = openSources(root);
-  const hot = hotFunctions(sources).map(({ id }) => id);
+  const hot = hotFunctions(sources()).map(({ id }) => id);
   const files = await runAllocationCases(root);
   const problems = judgeAllocation(files, hot, process.env.REQUIRE_PRIVILEGED === '1');
   const cases = files.reduce((sum, { results }) => sum + results.length, 0);

@@ -62,6 +62,8 @@ function judge(path: string, specifier: string): string | undefined {
   }
   if (isTestFile(target) && !test) return `Remove ${target}: product code imports no test file`;
   const to = folderOf(target);
+  if (PURE.includes(from) && to !== from && !test)
+    return `Remove ${target}: ${from} is pure and imports nothing`;
   if (to === from || SIDEWAYS[from]?.includes(to) || layerOf(target) < layerOf(path)) return undefined;
   const way = layerOf(target) === layerOf(path) ? 'sideways' : 'up';
   return `Remove ${target}: ${from} (L${layerOf(path)}) may not import ${way} from ${to} (L${layerOf(target)})`;

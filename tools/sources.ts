@@ -22,9 +22,8 @@ export function openSources(root: string): Sources {
 
 /** Parses files given as text by relative path: what the checkers' own tests use. */
 export function virtualSources(files: Readonly<Record<string, string>>): Sources {
-  const tree: Record<string, string> = {
-    '/v/tsconfig.json': '{"compilerOptions":{"allowImportingTsExtensions":true,"noEmit":true}}',
-  };
+  const compilerOptions = { allowImportingTsExtensions: true, noEmit: true, noLib: true, types: [] };
+  const tree: Record<string, string> = { '/v/tsconfig.json': JSON.stringify({ compilerOptions }) };
   for (const [path, text] of Object.entries(files)) tree[`/v/${path}`] = text;
   return parse(new API({ cwd: '/v', fs: createVirtualFileSystem(tree) }), '/v');
 }

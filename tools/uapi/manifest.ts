@@ -1,13 +1,13 @@
-/** A struct to describe: a whole one by its name, or a part of one that has no name of its own. */
+/** A struct to describe: by its name, or under a name of ours when the kernel has no such name for it. */
 export type StructSpec =
   | string
   | {
       /** what we call the part */
       readonly name: string;
-      /** the struct or union it is a part of */
+      /** the struct or union that has it, or that is it, under the kernel's inner name */
       readonly of: string;
-      /** the struct-typed member that is the part, or any member of an unnamed part */
-      readonly member: string;
+      /** the struct-typed member that is the part, or any member of an unnamed part; absent for the whole */
+      readonly member?: string;
     };
 
 /** One generated module. */
@@ -105,8 +105,145 @@ const bpf: ModuleSpec = {
   newer: { BPF_MEMSX: 0x80, BPF_F_XDP_DEV_BOUND_ONLY: 64 },
 };
 
+const netlink: ModuleSpec = {
+  name: 'netlink',
+  about: 'rtnetlink: links, addresses, routes, neighbours.',
+  headers: [
+    'linux/netlink.h',
+    'linux/rtnetlink.h',
+    'linux/if_link.h',
+    'linux/if_addr.h',
+    'linux/neighbour.h',
+    'linux/veth.h',
+    'linux/if.h',
+    'x86_64-linux-gnu/bits/socket.h',
+  ],
+  constants: [
+    'AF_NETLINK',
+    'SOL_NETLINK',
+    'NETLINK_ROUTE',
+    'NETLINK_EXT_ACK',
+    'NETLINK_CAP_ACK',
+    'NETLINK_GET_STRICT_CHK',
+    /^NLM_F_(REQUEST|MULTI|ACK|DUMP|DUMP_INTR|ROOT|MATCH|CREATE|EXCL|REPLACE|CAPPED|ACK_TLVS)$/,
+    /^NLMSG_(NOOP|ERROR|DONE|OVERRUN)$/,
+    /^NLMSGERR_ATTR_(MSG|OFFS)$/,
+    'NLA_F_NESTED',
+    'NLA_TYPE_MASK',
+    /^RTM_(NEW|DEL|GET)(LINK|ADDR|ROUTE|NEIGH)$/,
+    'RTM_SETLINK',
+    'RTEXT_FILTER_SKIP_STATS',
+    /^IFLA_(ADDRESS|IFNAME|MTU|LINK|LINKINFO|NET_NS_FD|NUM_RX_QUEUES|NUM_TX_QUEUES|XDP|EXT_MASK)$/,
+    /^IFLA_INFO_(KIND|DATA)$/,
+    /^IFLA_XDP_(ATTACHED|PROG_ID|DRV_PROG_ID|SKB_PROG_ID|HW_PROG_ID)$/,
+    /^XDP_ATTACHED_/,
+    'VETH_INFO_PEER',
+    /^IFF_(UP|LOOPBACK|RUNNING|LOWER_UP)$/,
+    /^IFA_(ADDRESS|LOCAL|FLAGS|F_NODAD)$/,
+    /^RTA_(DST|GATEWAY|OIF|TABLE)$/,
+    /^RT_(TABLE_MAIN|SCOPE_UNIVERSE|SCOPE_LINK|SCOPE_HOST)$/,
+    'RTPROT_STATIC',
+    'RTN_UNICAST',
+    'RTM_F_CLONED',
+    /^NDA_(DST|LLADDR)$/,
+    /^NUD_(PERMANENT|REACHABLE|NOARP)$/,
+  ],
+  structs: ['sockaddr_nl', 'nlmsghdr', 'nlmsgerr', 'nlattr', 'ifinfomsg', 'ifaddrmsg', 'rtmsg', 'ndmsg'],
+};
+
+const ethtool: ModuleSpec = {
+  name: 'ethtool',
+  about: 'ethtool requests by ioctl: driver, channels, rings, features.',
+  headers: ['linux/ethtool.h', 'linux/sockios.h', 'linux/if.h'],
+  constants: [
+    'SIOCETHTOOL',
+    'IFNAMSIZ',
+    /^ETHTOOL_(GDRVINFO|GCHANNELS|SCHANNELS|GRINGPARAM|SRINGPARAM)$/,
+    /^ETHTOOL_(GFEATURES|SFEATURES|GSSET_INFO|GSTRINGS)$/,
+    /^ETHTOOL_F_/,
+    'ETH_SS_FEATURES',
+    'ETH_GSTRING_LEN',
+  ],
+  structs: [
+    'ifreq',
+    'ethtool_drvinfo',
+    'ethtool_channels',
+    'ethtool_ringparam',
+    'ethtool_gstrings',
+    'ethtool_sset_info',
+    'ethtool_gfeatures',
+    'ethtool_get_features_block',
+    'ethtool_sfeatures',
+    'ethtool_set_features_block',
+  ],
+};
+
+const socket: ModuleSpec = {
+  name: 'socket',
+  about: 'Sockets: families, options, messages of several datagrams, poll.',
+  headers: [
+    'x86_64-linux-gnu/bits/socket.h',
+    'x86_64-linux-gnu/bits/socket_type.h',
+    'asm-generic/socket.h',
+    'asm-generic/poll.h',
+    'linux/in.h',
+    'linux/in6.h',
+  ],
+  constants: [
+    /^AF_(UNIX|INET|INET6)$/,
+    /^SOCK_(STREAM|DGRAM|RAW|SEQPACKET|CLOEXEC|NONBLOCK)$/,
+    'SOL_SOCKET',
+    /^SO_(REUSEADDR|REUSEPORT|ERROR|SNDBUF|RCVBUF|SNDBUFFORCE|RCVBUFFORCE|RXQ_OVFL|BUSY_POLL|PREFER_BUSY_POLL)$/,
+    /^SO_(BUSY_POLL_BUDGET|BINDTODEVICE|NO_CHECK|MEMINFO)$/,
+    /^IPPROTO_(IP|UDP|IPV6)$/,
+    'IPV6_V6ONLY',
+    /^MSG_(PEEK|DONTWAIT|TRUNC|CTRUNC|WAITFORONE)$/,
+    /^POLL(IN|OUT|ERR|HUP|NVAL)$/,
+  ],
+  structs: [
+    'sockaddr_in',
+    'sockaddr_in6',
+    'iovec',
+    { name: 'msghdr', of: 'user_msghdr' },
+    'mmsghdr',
+    'cmsghdr',
+    'pollfd',
+  ],
+};
+
+const system: ModuleSpec = {
+  name: 'system',
+  about: 'Files, memory, clocks, threads and processes.',
+  headers: [
+    'asm-generic/fcntl.h',
+    'asm-generic/mman-common.h',
+    'asm-generic/mman.h',
+    'asm-generic/resource.h',
+    'linux/mman.h',
+    'linux/memfd.h',
+    'linux/sched.h',
+    'linux/prctl.h',
+    'linux/time.h',
+    'linux/capability.h',
+  ],
+  constants: [
+    /^O_(RDONLY|RDWR|CLOEXEC|NONBLOCK)$/,
+    /^F_(GETFL|SETFL|DUPFD_CLOEXEC)$/,
+    /^PROT_(READ|WRITE)$/,
+    /^MAP_(SHARED|PRIVATE|ANONYMOUS|FIXED|POPULATE|HUGETLB|NORESERVE)$/,
+    /^MADV_(DONTFORK|HUGEPAGE)$/,
+    /^MFD_(CLOEXEC|HUGETLB|ALLOW_SEALING)$/,
+    'CLOCK_MONOTONIC',
+    'CLONE_NEWNET',
+    /^SCHED_(NORMAL|FIFO|RR|BATCH|IDLE|DEADLINE|RESET_ON_FORK)$/,
+    /^PR_(SET|GET)_PDEATHSIG$/,
+    /^CAP_(NET_ADMIN|NET_RAW|SYS_ADMIN|SYS_NICE|IPC_LOCK|BPF|PERFMON|SYS_PTRACE|SYS_RESOURCE)$/,
+  ],
+  newer: { F_DUPFD_CLOEXEC: 1030 },
+};
+
 /** Everything that is generated. */
-export const modules: readonly ModuleSpec[] = [xdp, bpf];
+export const modules: readonly ModuleSpec[] = [xdp, bpf, netlink, ethtool, socket, system];
 
 /** System calls that the C library has no function for. */
 export const syscalls: readonly string[] = ['bpf'];

@@ -86,10 +86,9 @@ export function syscallNumbers(name: string): { x64: number; arm64: number } {
   return { x64, arm64 };
 }
 
-/** Returns the layout of a struct as this kernel has it. */
+/** Returns the layout of a struct as this kernel has it, or undefined when it has none. */
 export function structOf(spec: StructSpec, btf: Btf): Struct | undefined {
-  const name = typeof spec === 'string' ? spec : spec.name;
-  const source = typeof spec === 'string' ? `struct ${spec}` : `${spec.of}, ${spec.member}`;
-  const layout = typeof spec === 'string' ? btf.struct(spec) : btf.part(spec.of, spec.member);
-  return layout && { name, source, layout };
+  const { name, of, member } = typeof spec === 'string' ? { name: spec, of: spec, member: undefined } : spec;
+  const layout = member === undefined ? btf.struct(of) : btf.part(of, member);
+  return layout && { name, source: member === undefined ? `struct ${of}` : `${of}, ${member}`, layout };
 }
