@@ -1,0 +1,123 @@
+import { libc } from '../ffi/index.ts';
+import { Fd, SystemError } from '../sys/index.ts';
+import {
+  AF_XDP,
+  SOL_XDP,
+  sockaddr_xdp,
+  XDP_COPY,
+  XDP_MAX_TX_SKB_BUDGET,
+  XDP_OPTIONS,
+  XDP_OPTIONS_ZEROCOPY,
+  XDP_UMEM_REG,
+  XDP_USE_NEED_WAKEUP,
+  xdp_umem_reg,
+} from '../sys/uapi/index.ts';
+import type { Umem } from './umem.ts';
+
+const SOCK_RAW = 3;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_ERROR = 4;
+const SO_SNDBUF = 7;
+const SO_SNDBUFFORCE = 32;
+
+const EBUSY = 16;
+/** A queue that its last owner has just closed is let go by a kernel worker; waited for so long. [ms] */
+const REBIND_MS = 200;
+const pauseOneMs = new Uint32Array([0, 0, 1_000_000, 0]);
+
+/** Opens an AF_XDP socket. @throws SystemError EPERM without CAP_NET_RAW, EAFNOSUPPORT without CONFIG_XDP_SOCKETS */
+export function openXdpFd(subject: string): Fd {
+  const fd = libc.socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw new SystemError('Cannot open AF_XDP socket for', { syscall: 'socket(AF_XDP)', subject });
+  return new Fd(fd, `AF_XDP socket of ${subject}`);
+}
+
+/** Registers packet memory with a socket that is not bound yet. @source linux/if_xdp.h, struct xdp_umem_reg */
+export function registerUmem(fd: number, umem: Umem, subject: string): void {
+  const request = new DataView(new ArrayBuffer(xdp_umem_reg.sizeof));
+  request.setBigUint64(xdp_umem_reg.addr, BigInt(umem.region.ptr), true);
+  request.setBigUint64(xdp_umem_reg.len, BigInt(umem.chunkCount * umem.chunkLen), true);
+  request.setUint32(xdp_umem_reg.chunk_size, umem.chunkLen, true);
+  request.setUint32(xdp_umem_reg.headroom, umem.headroom, true);
+  // Up to `flags`: kernels from 5.4 on take that length, and refuse lengths they do not know yet.
+  if (libc.setsockopt(fd, SOL_XDP, XDP_UMEM_REG, request, xdp_umem_reg.tx_metadata_len) < 0) {
+    throw new SystemError(`Cannot register umem of ${umem.chunkCount} chunks of ${umem.chunkLen} bytes for`, {
+      syscall: 'setsockopt(XDP_UMEM_REG)',
+      subject,
+    });
+  }
+}
+
+/**
+ * Binds a socket to one queue of an interface, in copy mode.
+ *
+ * Waits a moment when the queue's last owner has only just closed.
+ *
+ * @source linux/if_xdp.h, struct sockaddr_xdp
+ */
+export function bindXdp(
+  fd: number,
+  ifindex: number,
+  queue: number,
+  needWakeup: boolean,
+  subject: string,
+): void {
+  const address = new DataView(new ArrayBuffer(sockaddr_xdp.sizeof));
+  address.setUint16(sockaddr_xdp.sxdp_family, AF_XDP, true);
+  address.setUint16(sockaddr_xdp.sxdp_flags, XDP_COPY | (needWakeup ? XDP_USE_NEED_WAKEUP : 0), true);
+  address.setUint32(sockaddr_xdp.sxdp_ifindex, ifindex, true);
+  address.setUint32(sockaddr_xdp.sxdp_queue_id, queue, true);
+  for (let waitedMs = 0; libc.bind(fd, address, sockaddr_xdp.sizeof) < 0; waitedMs++) {
+    const errno = libc.errno();
+    if (errno !== EBUSY || waitedMs === REBIND_MS) {
+      throw new SystemError('Cannot bind AF_XDP socket to', { syscall: 'bind(AF_XDP)', subject, errno });
+    }
+    libc.nanosleep(pauseOneMs, null);
+  }
+}
+
+/** Reads back what the kernel made of the bind. @source linux/if_xdp.h, XDP_OPTIONS */
+export function effectiveMode(fd: number): 'zerocopy' | 'copy' {
+  const options = new Uint32Array(1);
+  const len = new Uint32Array([4]);
+  if (libc.getsockopt(fd, SOL_XDP, XDP_OPTIONS, options, len) < 0) return 'copy';
+  return (options[0]! & XDP_OPTIONS_ZEROCOPY) !== 0 ? 'zerocopy' : 'copy';
+}
+
+/**
+ * Makes room for frames on their way through the kernel: in copy mode each counts against the socket's send buffer.
+ *
+ * @returns bytes that the kernel granted
+ */
+export function sizeSendBuffer(fd: number, len: number): number {
+  const value = new Int32Array([len]);
+  if (libc.setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, value, 4) < 0) {
+    libc.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, value, 4);
+  }
+  libc.getsockopt(fd, SOL_SOCKET, SO_SNDBUF, value, new Uint32Array([4]));
+  return value[0]!;
+}
+
+/** What the kernel sends per wake-up in copy mode unless told otherwise. @source net/xdp/xsk.c, TX_BATCH_SIZE */
+const DEFAULT_TX_BUDGET = 32;
+
+/**
+ * Raises how many frames one wake-up sends in copy mode.
+ *
+ * @returns what is in force: `frames`, or the fixed 32 of kernels before Linux 6.17
+ */
+export function setTxBudget(fd: number, frames: number): number {
+  const value = new Uint32Array([frames]);
+  const granted = libc.setsockopt(fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, value, 4) === 0;
+  return granted ? frames : DEFAULT_TX_BUDGET;
+}
+
+const socketError = new Int32Array(1);
+const socketErrorLen = new Uint32Array([4]);
+
+/** Returns and clears the socket's pending error: ENETDOWN when its interface went away, 0 when all is well. [errno] */
+export function takeSocketError(fd: number): number {
+  libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, socketError, socketErrorLen);
+  return socketError[0]!;
+}

@@ -1,0 +1,398 @@
+import { type Burst, ChunkOwner, FrameFlags } from '../core/index.ts';
+import { libc } from '../ffi/index.ts';
+import { type Fd, SystemError } from '../sys/index.ts';
+import { XDP_PKT_CONTD } from '../sys/uapi/index.ts';
+import {
+  bindXdp,
+  effectiveMode,
+  openXdpFd,
+  registerUmem,
+  setTxBudget,
+  sizeSendBuffer,
+  takeSocketError,
+} from './bind.ts';
+import { ConsumerRing, ProducerRing, readRingOffsets, sizeRing } from './rings.ts';
+import { readStatistics, XDP_COUNTERS, XdpCounter, type XdpStatistics } from './statistics.ts';
+import type { Umem } from './umem.ts';
+
+/** What to open; plain data but for the umem. */
+export interface XdpSocketSpec {
+  /** its name, for messages */
+  interface: string;
+  ifindex: number;
+  /** the nicQueue */
+  queue: number;
+  /** packet memory that no other socket uses */
+  umem: Umem;
+  /** rx ring, a power of two; default 2048 [descriptors] */
+  rxSize?: number;
+  /** tx ring and completion ring, a power of two; default 2048 [descriptors] */
+  txSize?: number;
+  /** fill ring, a power of two, at least twice the rx ring; default that [descriptors] */
+  fillSize?: number;
+  /** index of the umem among the regions of the port; stands in every descriptor; default 0 */
+  region?: number;
+  /** ask the kernel to say when it needs a system call; default true */
+  needWakeup?: boolean;
+}
+
+const MSG_DONTWAIT = 0x40;
+const EAGAIN = 11;
+const EBUSY = 16;
+const ENETDOWN = 100;
+const ENOBUFS = 105;
+/** Frames that one wake-up should send in copy mode: several bursts, and still well under a millisecond. */
+const TX_BUDGET = 256;
+/** Ask for a pending error every so many polls that found nothing: about once a millisecond of spinning. */
+const IDLE_POLLS_MASK = 0xffff;
+const ETH_HEADER_LEN = 14;
+
+/**
+ * An AF_XDP socket on one nicQueue, with its four rings: frames in and out of a umem without a system call per frame.
+ *
+ * Receives nothing until an XDP program redirects to it ({@link XdpInterface} attaches one). One thread drives it.
+ * Copy mode: the kernel copies each frame between its own buffer and a chunk.
+ *
+ * @source linux/if_xdp.h; Documentation/networking/af_xdp.rst
+ * @since Linux 5.4
+ */
+export class XdpSocket implements Disposable {
+  readonly interface: string;
+  readonly queue: number;
+  readonly umem: Umem;
+  /** what the kernel granted, read back from XDP_OPTIONS */
+  readonly mode: 'zerocopy' | 'copy';
+  /** our counters; indexes are {@link XdpCounter} */
+  readonly counters: Float64Array = new Float64Array(XDP_COUNTERS);
+  readonly #fd: Fd;
+  readonly #number: number;
+  readonly #rx: ConsumerRing;
+  readonly #tx: ProducerRing;
+  readonly #fill: ProducerRing;
+  readonly #completion: ConsumerRing;
+  readonly #region: number;
+  readonly #txReserve: number;
+  readonly #txBudget: number;
+  #unsent = 0;
+  #idlePolls = 0;
+
+  /**
+   * Opens, sizes, binds and fills: afterwards the kernel may receive into every chunk but those kept for sending.
+   *
+   * @throws RangeError when a ring size is no power of two or the umem has too few chunks
+   * @throws SystemError EPERM, EBUSY (queue taken), EINVAL (no such queue), ENODEV; with subject and hint
+   */
+  constructor(spec: XdpSocketSpec) {
+    const rxSize = spec.rxSize ?? 2048;
+    const txSize = spec.txSize ?? 2048;
+    const fillSize = spec.fillSize ?? 2 * rxSize;
+    if (fillSize < 2 * rxSize) {
+      throw new RangeError(
+        `Cannot open AF_XDP socket: fill ring must be at least ${2 * rxSize}, got ${fillSize}`,
+      );
+    }
+    const subject = `${spec.interface} queue ${spec.queue}`;
+    this.interface = spec.interface;
+    this.queue = spec.queue;
+    this.umem = spec.umem;
+    this.#region = spec.region ?? 0;
+    this.#txReserve = Math.min(txSize, spec.umem.chunkCount >>> 1);
+    this.#fd = openXdpFd(subject);
+    this.#number = this.#fd.fd;
+    const mapped: Disposable[] = [this.#fd];
+    const keep = <T extends { close(): void }>(ring: T): T => {
+      mapped.push({ [Symbol.dispose]: () => ring.close() });
+      return ring;
+    };
+    try {
+      const fd = this.#number;
+      registerUmem(fd, spec.umem, subject);
+      sizeRing(fd, 'fill', fillSize);
+      sizeRing(fd, 'completion', txSize);
+      sizeRing(fd, 'rx', rxSize);
+      sizeRing(fd, 'tx', txSize);
+      const offsets = readRingOffsets(fd);
+      this.#fill = keep(new ProducerRing(fd, 'fill', fillSize, offsets));
+      this.#completion = keep(new ConsumerRing(fd, 'completion', txSize, offsets));
+      this.#rx = keep(new ConsumerRing(fd, 'rx', rxSize, offsets));
+      this.#tx = keep(new ProducerRing(fd, 'tx', txSize, offsets));
+      sizeSendBuffer(fd, txSize * 4096);
+      this.#txBudget = setTxBudget(fd, Math.min(txSize, TX_BUDGET));
+      this.refill();
+      bindXdp(fd, spec.ifindex, spec.queue, spec.needWakeup ?? true, subject);
+      this.mode = effectiveMode(fd);
+    } catch (error) {
+      for (const resource of mapped.reverse()) resource[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** The descriptor, for poll(2) and the redirect map. */
+  get fd(): number {
+    return this.#fd.fd;
+  }
+
+  /**
+   * Takes up to `burst.capacity` received frames off the rx ring into `burst`, whose old contents are forgotten.
+   *
+   * Each chunk is then the application's: recycle or send it. Never blocks.
+   *
+   * @returns frames received, `burst.count` [descriptors]
+   * @throws SystemError ENETDOWN once the interface is gone, noticed when nothing arrives
+   * @hot one acquire load and one release store per burst
+   */
+  rx(burst: Burst): number {
+    const cursor = this.#rx.cursor;
+    const count = cursor.peek(burst.capacity);
+    burst.count = count;
+    if (count === 0) {
+      this.#idlePolls = (this.#idlePolls + 1) & IDLE_POLLS_MASK;
+      if (this.#idlePolls === 0) this.assertAlive();
+      return 0;
+    }
+    const words = this.#rx.words;
+    const addr = burst.addr;
+    const len = burst.len;
+    const region = burst.region;
+    const flags = burst.flags;
+    let bytes = 0;
+    for (let i = 0; i < count; i++) {
+      const word = cursor.slot(i) << 2;
+      const frameLen = words[word + 2]!;
+      addr[i] = words[word]!;
+      len[i] = frameLen;
+      region[i] = this.#region;
+      flags[i] = (words[word + 3]! & XDP_PKT_CONTD) !== 0 ? FrameFlags.continues : 0;
+      bytes += frameLen;
+    }
+    cursor.release(count);
+    if (this.umem.pool.ledger !== null)
+      this.#moveBurst(burst, count, ChunkOwner.fill, ChunkOwner.application);
+    const counters = this.counters;
+    counters[XdpCounter.rxFrames]! += count;
+    counters[XdpCounter.rxBytes]! += bytes;
+    counters[XdpCounter.rxBursts]! += 1;
+    return count;
+  }
+
+  /**
+   * Gives the chunks of `burst` back: to the fill ring while it has room, else to the pool. Empties the burst.
+   *
+   * @hot one release store per burst
+   */
+  recycle(burst: Burst): void {
+    const count = burst.count;
+    const addr = burst.addr;
+    const pool = this.umem.pool;
+    const cursor = this.#fill.cursor;
+    const words = this.#fill.words;
+    const room = cursor.reserve(count);
+    // In aligned mode the kernel finds the chunk by masking, so a frame's own addr will do. The upper word stays 0.
+    for (let i = 0; i < room; i++) words[cursor.slot(i) << 1] = addr[i]!;
+    if (pool.ledger !== null) this.#moveBurst(burst, room, ChunkOwner.application, ChunkOwner.fill);
+    cursor.submit(room);
+    if (room < count) pool.putFrom(addr, room, count - room);
+    else if (pool.free > this.#txReserve) this.refill();
+    burst.count = 0;
+  }
+
+  /**
+   * Moves free chunks from the pool to the fill ring, but for those kept for sending.
+   *
+   * @returns chunks moved
+   * @hot
+   */
+  refill(): number {
+    const pool = this.umem.pool;
+    const cursor = this.#fill.cursor;
+    const words = this.#fill.words;
+    const count = cursor.reserve(Math.max(0, Math.min(pool.free - this.#txReserve, this.#fill.size)));
+    const ledger = pool.ledger;
+    for (let i = 0; i < count; i++) {
+      const chunk = pool.take();
+      words[cursor.slot(i) << 1] = chunk;
+      if (ledger !== null) ledger.move(chunk, ChunkOwner.application, ChunkOwner.fill);
+    }
+    if (count > 0) cursor.submit(count);
+    return count;
+  }
+
+  /**
+   * Takes up to `count` free chunks for frames of our own; `burst.addr` is where each frame starts.
+   *
+   * The caller writes the frame and its `len`. Reaps completions first when the pool is short.
+   *
+   * @returns frames allocated, appended behind `burst.count` [descriptors]
+   * @hot
+   */
+  alloc(burst: Burst, count: number): number {
+    const pool = this.umem.pool;
+    if (pool.free < count) this.reap();
+    const first = burst.count;
+    const taken = pool.takeInto(burst.addr, first, Math.min(count, burst.capacity - first));
+    const headroom = this.umem.headroom;
+    for (let i = first; i < first + taken; i++) {
+      burst.addr[i]! += headroom;
+      burst.len[i] = 0;
+      burst.region[i] = this.#region;
+      burst.flags[i] = 0;
+    }
+    burst.count = first + taken;
+    return taken;
+  }
+
+  /**
+   * Puts the frames of `burst` on the tx ring and returns how many it accepted: a prefix; the caller keeps the rest.
+   *
+   * Nothing is sent before {@link XdpSocket.flush}.
+   *
+   * @throws RangeError when a frame leaves its chunk or is shorter than an Ethernet header
+   * @hot one release store per burst
+   */
+  tx(burst: Burst): number {
+    const cursor = this.#tx.cursor;
+    const count = cursor.reserve(burst.count);
+    const words = this.#tx.words;
+    const addr = burst.addr;
+    const len = burst.len;
+    const chunkLen = this.umem.chunkLen;
+    let bytes = 0;
+    for (let i = 0; i < count; i++) {
+      const word = cursor.slot(i) << 2;
+      const frameAddr = addr[i]!;
+      const frameLen = len[i]!;
+      // NB: the kernel drops an invalid descriptor without completing it, and the chunk would be lost.
+      if ((frameAddr & (chunkLen - 1)) + frameLen > chunkLen || frameLen < ETH_HEADER_LEN) {
+        throwBadFrame(frameAddr, frameLen, chunkLen);
+      }
+      words[word] = frameAddr;
+      words[word + 2] = frameLen;
+      words[word + 3] = 0;
+      bytes += frameLen;
+    }
+    if (this.umem.pool.ledger !== null) this.#moveBurst(burst, count, ChunkOwner.application, ChunkOwner.tx);
+    cursor.submit(count);
+    this.#unsent += count;
+    const counters = this.counters;
+    counters[XdpCounter.txFrames]! += count;
+    counters[XdpCounter.txBytes]! += bytes;
+    counters[XdpCounter.txRefused]! += burst.count - count;
+    return count;
+  }
+
+  /**
+   * Makes the kernel send what is on the tx ring, and takes back what it has sent.
+   *
+   * In copy mode it sends up to 256 frames a system call (32 before Linux 6.17), in the caller's time. Never blocks:
+   * what the kernel cannot take now stays on the ring for the next call.
+   *
+   * @throws SystemError ENETDOWN or ENXIO once the interface is gone
+   * @hot one system call per burst
+   */
+  flush(): void {
+    if (this.#unsent === 0) return;
+    const counters = this.counters;
+    let calls = Math.ceil(this.#unsent / this.#txBudget) + 1;
+    while (calls > 0 && this.#tx.needsWakeup() && this.#tx.cursor.free() < this.#tx.size) {
+      calls--;
+      counters[XdpCounter.txWakeups]! += 1;
+      if (libc.sendtoPtr(this.#number, 0, 0, MSG_DONTWAIT, 0, 0) < 0) {
+        const errno = libc.errno();
+        if (errno !== EAGAIN && errno !== EBUSY && errno !== ENOBUFS) this.#fail('sendto(AF_XDP)', errno);
+        counters[XdpCounter.txBusy]! += 1;
+        this.reap();
+      }
+    }
+    this.#unsent = this.#tx.size - this.#tx.cursor.free();
+    this.reap();
+  }
+
+  /**
+   * Takes the chunks of sent frames off the completion ring, back to the pool, and refills the fill ring from there.
+   *
+   * @returns chunks taken
+   * @hot
+   */
+  reap(): number {
+    const cursor = this.#completion.cursor;
+    const count = cursor.peek(this.#completion.size);
+    if (count === 0) return 0;
+    const words = this.#completion.words;
+    const pool = this.umem.pool;
+    const ledger = pool.ledger;
+    for (let i = 0; i < count; i++) {
+      const addr = words[cursor.slot(i) << 1]!;
+      if (ledger !== null) ledger.move(addr, ChunkOwner.tx, ChunkOwner.completion);
+      pool.put(addr);
+    }
+    cursor.release(count);
+    this.counters[XdpCounter.txCompleted]! += count;
+    if (pool.free > this.#txReserve) this.refill();
+    return count;
+  }
+
+  /**
+   * Wakes a receiver that ran out of chunks, and tells whether it is safe to sleep in poll(2): nothing is waiting.
+   *
+   * @throws SystemError ENETDOWN once the interface is gone
+   */
+  arm(): boolean {
+    this.assertAlive();
+    if (this.#fill.cursor.free() > this.#fill.size - (this.#fill.size >>> 3)) {
+      this.counters[XdpCounter.fillLow]! += 1;
+    }
+    if (this.#fill.needsWakeup()) {
+      this.counters[XdpCounter.rxWakeups]! += 1;
+      libc.recvfromPtr(this.#number, 0, 0, MSG_DONTWAIT, 0, 0);
+    }
+    if (this.#unsent > 0) this.flush();
+    return this.#rx.cursor.available() === 0 && this.#unsent === 0;
+  }
+
+  /** Throws the socket's pending error; the kernel sets one when the interface goes away. */
+  assertAlive(): void {
+    const errno = takeSocketError(this.#number);
+    if (errno !== 0) this.#fail('poll(AF_XDP)', errno);
+  }
+
+  /** Everything counted since the socket was opened. */
+  statistics(): XdpStatistics {
+    return readStatistics(this.fd, this.counters);
+  }
+
+  /** Closes the socket and unmaps its rings; the umem stays, its owner closes it. Idempotent. */
+  close(): void {
+    if (this.#fd.closed) return;
+    this.#rx.close();
+    this.#tx.close();
+    this.#fill.close();
+    this.#completion.close();
+    this.#fd.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #fail(syscall: string, errno: number): never {
+    const gone =
+      'The interface went down or was removed: bring it back with `ip link` and open the socket again';
+    throw new SystemError('Cannot go on with AF_XDP socket on', {
+      syscall,
+      errno,
+      subject: `${this.interface} queue ${this.queue}`,
+      ...(errno === ENETDOWN || errno === 6 ? { hint: gone } : {}),
+    });
+  }
+
+  #moveBurst(burst: Burst, count: number, from: ChunkOwner, to: ChunkOwner): void {
+    const ledger = this.umem.pool.ledger;
+    for (let i = 0; ledger !== null && i < count; i++) ledger.move(burst.addr[i]!, from, to);
+  }
+}
+
+function throwBadFrame(addr: number, len: number, chunkLen: number): never {
+  throw new RangeError(
+    `Cannot send frame at ${addr} of ${len} bytes: it must be at least ${ETH_HEADER_LEN} bytes and stay in its chunk of ${chunkLen}`,
+  );
+}
