@@ -184,6 +184,11 @@ export const eventfd: (initial: number, flags: number) => number = libc.func(
   'int eventfd(uint initial, int flags)',
 );
 
+/** @source inet_pton(3); returns 1, or 0 when `text` is no address of the family */
+export const inetPton: (family: number, text: string, address: Memory) => number = libc.func(
+  'int inet_pton(int family, str text, void *address)',
+);
+
 /** @source setns(2) */
 export const setns: (fd: number, type: number) => number = libc.func('int setns(int fd, int type)');
 

@@ -30,6 +30,8 @@ export interface SystemErrorInit {
   errno?: number;
   /** what it was done to: `eth0 queue 3` */
   subject?: string;
+  /** what the kernel said in words, as netlink does */
+  detail?: string;
   /** replaces the hint of the table */
   hint?: string;
 }
@@ -52,7 +54,8 @@ export class SystemError extends Error {
     const code = errnoName(errno);
     const hint = init.hint ?? hintFor(init.syscall, code);
     const what = init.subject === undefined ? action : `${action} ${init.subject}`;
-    super(`${what}: ${code}${hint === undefined ? '' : `. ${hint}`}`);
+    const detail = init.detail === undefined ? '' : ` (${init.detail})`;
+    super(`${what}: ${code}${detail}${hint === undefined ? '' : `. ${hint}`}`);
     this.code = code;
     this.errno = -errno;
     this.syscall = init.syscall;

@@ -96,6 +96,21 @@ export const hints: readonly Hint[] = [
     code: 'EPERM',
     hint: 'Entering a network namespace needs CAP_SYS_ADMIN: run as root',
   },
+  ...['RTM_NEWLINK', 'RTM_DELLINK', 'RTM_NEWADDR', 'RTM_NEWROUTE', 'RTM_NEWNEIGH'].map((request) => ({
+    syscall: `netlink(${request})`,
+    code: 'EPERM',
+    hint: 'Changing interfaces, addresses and routes needs CAP_NET_ADMIN: run as root, or work in a network namespace of your own',
+  })),
+  {
+    syscall: 'netlink(RTM_NEWLINK)',
+    code: 'EEXIST',
+    hint: 'This network namespace has an interface of that name: `ip link` lists them',
+  },
+  {
+    syscall: 'netlink(RTM_NEWROUTE)',
+    code: 'ENETUNREACH',
+    hint: 'The next hop is on no link that is up: `ip route` lists what is reachable',
+  },
   {
     syscall: 'sched_setaffinity',
     code: 'EINVAL',

@@ -22,6 +22,30 @@ export { check, errnoName, SystemError, UnsupportedError } from './error.ts';
 export { Fd, leakedFds } from './fd.ts';
 export type { Hint } from './hints.ts';
 export { hintFor, hints } from './hints.ts';
+export type {
+  AddAddressOptions,
+  AttachedXdp,
+  InterfaceAddress,
+  Link,
+  LinkChange,
+  ListedRoute,
+  Neighbour,
+  Route,
+  VethPairSpec,
+} from './netlink/index.ts';
+export {
+  addAddress,
+  addNeighbour,
+  addRoute,
+  addresses,
+  createVethPair,
+  deleteLink,
+  link,
+  links,
+  neighbours,
+  routes,
+  setLink,
+} from './netlink/index.ts';
 export { NetworkNamespace, withNetns } from './netns.ts';
 export type { MappedRegionSpec } from './region.ts';
 export { createMemfd, MAX_REGION_LEN, MappedFile, MappedRegion } from './region.ts';

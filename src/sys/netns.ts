@@ -2,9 +2,8 @@ import { fstatSync } from 'node:fs';
 import { libc } from '../ffi/index.ts';
 import { check, SystemError } from './error.ts';
 import { Fd } from './fd.ts';
-
-const CLONE_NEWNET = 0x40000000;
-const O_CLOEXEC = 0o2000000;
+import { setLink } from './netlink/index.ts';
+import { CLONE_NEWNET, O_CLOEXEC } from './uapi/index.ts';
 
 /**
  * An unnamed network namespace, kept alive by the descriptor that this object owns.
@@ -22,7 +21,7 @@ export class NetworkNamespace implements Disposable {
   }
 
   /**
-   * Creates an empty namespace; the calling thread stays in its own.
+   * Creates a namespace with nothing but its loopback interface, which is up; the calling thread stays in its own.
    *
    * @throws SystemError EPERM without CAP_SYS_ADMIN
    */
@@ -30,6 +29,7 @@ export class NetworkNamespace implements Disposable {
     using home = NetworkNamespace.current();
     check(libc.unshare(CLONE_NEWNET), 'Cannot create network namespace', 'unshare(CLONE_NEWNET)');
     try {
+      setLink('lo', { up: true });
       return NetworkNamespace.current();
     } finally {
       home.enter();

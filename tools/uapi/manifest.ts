@@ -228,7 +228,6 @@ const system: ModuleSpec = {
   ],
   constants: [
     /^O_(RDONLY|RDWR|CLOEXEC|NONBLOCK)$/,
-    /^F_(GETFL|SETFL|DUPFD_CLOEXEC)$/,
     /^PROT_(READ|WRITE)$/,
     /^MAP_(SHARED|PRIVATE|ANONYMOUS|FIXED|POPULATE|HUGETLB|NORESERVE)$/,
     /^MADV_(DONTFORK|HUGEPAGE)$/,
@@ -239,7 +238,6 @@ const system: ModuleSpec = {
     /^PR_(SET|GET)_PDEATHSIG$/,
     /^CAP_(NET_ADMIN|NET_RAW|SYS_ADMIN|SYS_NICE|IPC_LOCK|BPF|PERFMON|SYS_PTRACE|SYS_RESOURCE)$/,
   ],
-  newer: { F_DUPFD_CLOEXEC: 1030 },
 };
 
 /** Everything that is generated. */

@@ -3,4 +3,8 @@
 
 export * from './xdp.ts';
 export * from './bpf.ts';
+export * from './netlink.ts';
+export * from './ethtool.ts';
+export * from './socket.ts';
+export * from './system.ts';
 export * from './syscalls.ts';
