@@ -2,18 +2,16 @@ import { constants } from 'node:os';
 import { libc } from '../ffi/index.ts';
 import { hintFor } from './hints.ts';
 
-const codeByErrno = new Map<number, string>();
+/** Linux codes that Node's table lacks, and the one of two for a number that manual pages and the kernel use. */
+const codeByErrno = new Map<number, string>([
+  [constants.errno.EAGAIN, 'EAGAIN'],
+  [constants.errno.EOPNOTSUPP, 'EOPNOTSUPP'],
+  [524, 'ENOTSUPP'],
+  [66, 'EREMOTE'],
+  [108, 'ESHUTDOWN'],
+  [123, 'ENOMEDIUM'],
+]);
 for (const [code, value] of Object.entries(constants.errno)) {
-  if (!codeByErrno.has(value)) codeByErrno.set(value, code);
-}
-// Linux codes that Node's table lacks.
-for (const [code, value] of [
-  ['ENOTSUPP', 524],
-  ['EREMOTE', 66],
-  ['ENOBUFS', 105],
-  ['ESHUTDOWN', 108],
-  ['ENOMEDIUM', 123],
-] as const) {
   if (!codeByErrno.has(value)) codeByErrno.set(value, code);
 }
 

@@ -101,6 +101,11 @@ export const hints: readonly Hint[] = [
     code: 'EPERM',
     hint: 'Changing interfaces, addresses and routes needs CAP_NET_ADMIN: run as root, or work in a network namespace of your own',
   })),
+  ...['ETHTOOL_SFEATURES', 'ETHTOOL_SCHANNELS'].map((command) => ({
+    syscall: `ioctl(${command})`,
+    code: 'EPERM',
+    hint: 'Changing features and channels of an interface needs CAP_NET_ADMIN: run as root',
+  })),
   {
     syscall: 'netlink(RTM_NEWLINK)',
     code: 'EEXIST',

@@ -19,9 +19,15 @@
 export { nowNs } from './clock.ts';
 export type { SystemErrorInit } from './error.ts';
 export { check, errnoName, SystemError, UnsupportedError } from './error.ts';
+export type { ChannelCounts, Channels, DeviceRings, Driver } from './ethtool.ts';
+export { channels, deviceRings, driver, setChannels } from './ethtool.ts';
 export { Fd, leakedFds } from './fd.ts';
+export type { Feature, Offloads } from './features.ts';
+export { features, setFeatures, setOffloads } from './features.ts';
 export type { Hint } from './hints.ts';
 export { hintFor, hints } from './hints.ts';
+export type { InterfaceInfo } from './interfaces.ts';
+export { interfaceInfo } from './interfaces.ts';
 export type {
   AddAddressOptions,
   AttachedXdp,
