@@ -20,27 +20,29 @@ import {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** A command of ethtool, and what to say when it fails. */
+export interface EthtoolCommand {
+  /** `ETHTOOL_GCHANNELS`, … */
+  readonly command: number;
+  readonly syscall: string;
+  readonly action: string;
+}
+
 /**
  * Sends one ethtool request to an interface of the calling thread's namespace; the kernel answers in `request`.
  *
- * @param command - `ETHTOOL_GCHANNELS`, …, written into the first word of `request`
- * @returns what the driver returned: 0, or flags
+ * @param request - the command's struct, whose first word this function writes
  * @throws SystemError EOPNOTSUPP when the driver does not know the command, ENODEV when the interface is missing
  * @source linux/ethtool.h, linux/sockios.h SIOCETHTOOL
  */
-export function ethtool(
-  name: string,
-  syscall: string,
-  command: number,
-  request: DataView<ArrayBuffer>,
-): number {
-  request.setUint32(0, command, true);
+export function ethtool(name: string, what: EthtoolCommand, request: DataView<ArrayBuffer>): void {
+  request.setUint32(0, what.command, true);
   const envelope = new DataView(new ArrayBuffer(ifreq.sizeof));
   new Uint8Array(envelope.buffer).set(encoder.encode(checkLinkName(name)), ifreq.ifr_ifrn);
   envelope.setBigUint64(ifreq.ifr_ifru, BigInt(addressOf(request)), true);
   const fd = libc.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   using socket = new Fd(check(fd, 'Cannot open socket for ethtool', 'socket(AF_INET)'), 'ethtool socket');
-  return check(libc.ioctl(socket.fd, SIOCETHTOOL, envelope), what.action, what.syscall, name);
+  check(libc.ioctl(socket.fd, SIOCETHTOOL, envelope), what.action, what.syscall, name);
 }
 
 const GDRVINFO: EthtoolCommand = {
