@@ -1,0 +1,47 @@
+/**
+ * L2: BPF programs, from TypeScript to the kernel.
+ *
+ * Job: assemble programs, load them, attach them to interfaces, run them on test frames; and generate the one program
+ * that takes the wanted UDP flows to AF_XDP sockets.
+ *
+ * Data
+ * - A spec is plain data, built without privileges: `Assembly` (code, labels, comments, map references), `MapSpec`,
+ *   `ProgramSpec`, `FlowProgramSpec`. It may travel to another thread.
+ * - A live object owns one descriptor: `BpfMap`, `BpfProgram` (and the maps that it made), `XdpLink`. It closes
+ *   idempotently and is Disposable.
+ *
+ * Invariants
+ * - Maps are referred to by name; descriptors go into a copy of the code when it is loaded, never into the spec.
+ * - A refusal by the verifier is a VerifierError with the whole log, the verdict and the assembler line.
+ * - Programs are attached by a link, which the kernel takes down with the process that holds it.
+ * - The flow program sends nothing but its flows to sockets, passes everything else to the kernel, and counts each frame
+ *   once. Fragments, IPv4 options, IPv6 extension headers and VLAN tags: see {@link flowProgramSpec}.
+ *
+ * Not here: AF_XDP sockets (`xdp/`), programs compiled from C, BTF, frames in several buffers (XDP_HAS_FRAGS).
+ *
+ * References: RFC 9669, bpf(2), linux/bpf.h, Documentation/bpf/, Documentation/networking/af_xdp.rst.
+ */
+export type { AtomicOperation, LoadSize, StoreSize } from './assembler.ts';
+export { Assembler } from './assembler.ts';
+export type { Assembly, MapReference } from './assembly.ts';
+export { disassemble } from './disassemble.ts';
+export type { FlowCounters, FlowOutcome } from './flowCounters.ts';
+export { FLOW_OUTCOMES, flowCountersSpec, readFlowCounters } from './flowCounters.ts';
+export type { FlowProgramSpec } from './flowProgram.ts';
+export { FLOW_SOCKETS, flowProgramSpec, MAX_EXTENSIONS } from './flowProgram.ts';
+export type { FlowSpec } from './flowSpec.ts';
+export type { Operand } from './instructionBuffer.ts';
+export type { XdpLinkInfo, XdpMode, XdpTarget } from './link.ts';
+export { XdpLink } from './link.ts';
+export type { MapData, MapSpec, MapType, MapUpdate } from './map.ts';
+export { BpfMap, possibleCpus } from './map.ts';
+export { bpfJit, unprivilegedBpf } from './probes.ts';
+export { BpfProgram } from './program.ts';
+export type { ProgramInfo } from './programInfo.ts';
+export { programInfo } from './programInfo.ts';
+export type { ProgramSpec, ProgramType } from './programSpec.ts';
+export type { Register } from './registers.ts';
+export { r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10 } from './registers.ts';
+export type { Injection, TestRun, TestRunResult } from './testRun.ts';
+export { verdictProgramSpec } from './verdictProgram.ts';
+export { VerifierError } from './verifierError.ts';
