@@ -18,6 +18,8 @@
  *
  * References: linux/if_xdp.h; Documentation/networking/af_xdp.rst; net/xdp/xsk.c.
  */
+export type { UnopenedQueue, XdpInterfaceSpec } from './interface.ts';
+export { XdpInterface } from './interface.ts';
 export type { XdpSocketSpec } from './socket.ts';
 export { XdpSocket } from './socket.ts';
 export type { XdpStatistics } from './statistics.ts';

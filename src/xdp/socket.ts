@@ -167,7 +167,7 @@ export class XdpSocket implements Disposable {
     }
     cursor.release(count);
     if (this.umem.pool.ledger !== null)
-      this.#moveBurst(burst, count, ChunkOwner.fill, ChunkOwner.application);
+      this.#moveRange(burst, 0, count, ChunkOwner.fill, ChunkOwner.application);
     const counters = this.counters;
     counters[XdpCounter.rxFrames]! += count;
     counters[XdpCounter.rxBytes]! += bytes;
@@ -181,19 +181,27 @@ export class XdpSocket implements Disposable {
    * @hot one release store per burst
    */
   recycle(burst: Burst): void {
-    const count = burst.count;
+    this.recycleRange(burst, 0, burst.count);
+    burst.count = 0;
+  }
+
+  /**
+   * Gives back the chunks of descriptors `first` to `first + count - 1`; the burst stays as it is.
+   *
+   * @hot one release store
+   */
+  recycleRange(burst: Burst, first: number, count: number): void {
     const addr = burst.addr;
     const pool = this.umem.pool;
     const cursor = this.#fill.cursor;
     const words = this.#fill.words;
     const room = cursor.reserve(count);
+    if (pool.ledger !== null) this.#moveRange(burst, first, room, ChunkOwner.application, ChunkOwner.fill);
     // In aligned mode the kernel finds the chunk by masking, so a frame's own addr will do. The upper word stays 0.
-    for (let i = 0; i < room; i++) words[cursor.slot(i) << 1] = addr[i]!;
-    if (pool.ledger !== null) this.#moveBurst(burst, room, ChunkOwner.application, ChunkOwner.fill);
+    for (let i = 0; i < room; i++) words[cursor.slot(i) << 1] = addr[first + i]!;
     cursor.submit(room);
-    if (room < count) pool.putFrom(addr, room, count - room);
+    if (room < count) pool.putFrom(addr, first + room, count - room);
     else if (pool.free > this.#txReserve) this.refill();
-    burst.count = 0;
   }
 
   /**
@@ -246,12 +254,21 @@ export class XdpSocket implements Disposable {
    *
    * Nothing is sent before {@link XdpSocket.flush}.
    *
-   * @throws RangeError when a frame leaves its chunk or is shorter than an Ethernet header
+   * @throws RangeError when a frame leaves its chunk or is shorter than an Ethernet header; none is then accepted
    * @hot one release store per burst
    */
   tx(burst: Burst): number {
+    return this.txRange(burst, 0, burst.count);
+  }
+
+  /**
+   * Puts descriptors `first` to `first + wanted - 1` on the tx ring, as {@link XdpSocket.tx} does with all.
+   *
+   * @hot one release store
+   */
+  txRange(burst: Burst, first: number, wanted: number): number {
     const cursor = this.#tx.cursor;
-    const count = cursor.reserve(burst.count);
+    const count = cursor.reserve(wanted);
     const words = this.#tx.words;
     const addr = burst.addr;
     const len = burst.len;
@@ -259,8 +276,8 @@ export class XdpSocket implements Disposable {
     let bytes = 0;
     for (let i = 0; i < count; i++) {
       const word = cursor.slot(i) << 2;
-      const frameAddr = addr[i]!;
-      const frameLen = len[i]!;
+      const frameAddr = addr[first + i]!;
+      const frameLen = len[first + i]!;
       // NB: the kernel drops an invalid descriptor without completing it, and the chunk would be lost.
       if ((frameAddr & (chunkLen - 1)) + frameLen > chunkLen || frameLen < ETH_HEADER_LEN) {
         throwBadFrame(frameAddr, frameLen, chunkLen);
@@ -270,13 +287,15 @@ export class XdpSocket implements Disposable {
       words[word + 3] = 0;
       bytes += frameLen;
     }
-    if (this.umem.pool.ledger !== null) this.#moveBurst(burst, count, ChunkOwner.application, ChunkOwner.tx);
+    if (this.umem.pool.ledger !== null) {
+      this.#moveRange(burst, first, count, ChunkOwner.application, ChunkOwner.tx);
+    }
     cursor.submit(count);
     this.#unsent += count;
     const counters = this.counters;
     counters[XdpCounter.txFrames]! += count;
     counters[XdpCounter.txBytes]! += bytes;
-    counters[XdpCounter.txRefused]! += burst.count - count;
+    counters[XdpCounter.txRefused]! += wanted - count;
     return count;
   }
 
@@ -385,9 +404,9 @@ export class XdpSocket implements Disposable {
     });
   }
 
-  #moveBurst(burst: Burst, count: number, from: ChunkOwner, to: ChunkOwner): void {
+  #moveRange(burst: Burst, first: number, count: number, from: ChunkOwner, to: ChunkOwner): void {
     const ledger = this.umem.pool.ledger;
-    for (let i = 0; ledger !== null && i < count; i++) ledger.move(burst.addr[i]!, from, to);
+    for (let i = 0; ledger !== null && i < count; i++) ledger.move(burst.addr[first + i]!, from, to);
   }
 }
 

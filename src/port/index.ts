@@ -1,0 +1,21 @@
+/**
+ * L3: one shape for every wire.
+ *
+ * Job: let a program receive and transmit frames without knowing what carries them. `Port` is the interface; an adapter
+ * for each backend implements it; a spec string such as `xdp:eth0?queue=0` names one.
+ *
+ * Data: a `Burst` of descriptors in, a `Burst` out; `regions` are the memory that addrs point into.
+ *
+ * Invariants
+ * - rx() and alloc() hand chunks out, tx() and recycle() take them back; every chunk returns to the port it came from.
+ * - tx() accepts a prefix; what it does not accept stays the caller's. A chained frame goes whole or not at all.
+ * - Every frame lost is counted under a reason; a port says how it runs and why weaker than asked.
+ * - One contract suite (`port.contract.ts`) runs over every adapter; a case left out needs a reason.
+ *
+ * Not here: threads (`lane/`), protocols (`wire/`, `order/`).
+ */
+export { LoopPort, type LoopSpec } from './loopPort.ts';
+export { type OpenPortOptions, openPort } from './openPort.ts';
+export type { Port, PortReport, PortStatistics, Region } from './port.ts';
+export { OptionReader, type PortSpec, parsePortSpec } from './portSpec.ts';
+export { XdpPort } from './xdpPort.ts';

@@ -1,0 +1,138 @@
+import type { Burst } from '../core/index.ts';
+import { parseMac } from '../sys/netlink/index.ts';
+import { XdpInterface, type XdpInterfaceSpec, type XdpSocket } from '../xdp/index.ts';
+import type { Port, PortReport, PortStatistics, Region } from './port.ts';
+
+/**
+ * A port over AF_XDP: all opened nicQueues of an interface as one, a region for each.
+ *
+ * rx() takes a burst from one queue, then from the next; the frames of a flow stay in order, since a flow stays on its
+ * queue. A frame is sent on the queue in whose region it lies; alloc() takes from the first.
+ */
+export class XdpPort implements Port {
+  readonly spec: string;
+  readonly report: PortReport;
+  readonly mac: Uint8Array;
+  readonly mtu: number;
+  readonly regions: readonly Region[];
+  readonly fds: readonly number[];
+  /** the interface behind the port: modes, flow counters, sockets */
+  readonly interface: XdpInterface;
+  readonly #sockets: readonly XdpSocket[];
+  #next = 0;
+
+  /** Opens the interface. @throws what {@link XdpInterface} throws */
+  constructor(spec: XdpInterfaceSpec, text: string = `xdp:${spec.interface}`) {
+    const opened = new XdpInterface(spec);
+    const { info, sockets } = opened;
+    this.spec = text;
+    this.interface = opened;
+    this.report = {
+      via: 'xdp',
+      accelerated: true,
+      mode:
+        `${opened.attachMode === 'native' ? 'driver' : 'generic'} mode, ${sockets[0]!.mode}, ` +
+        `${sockets.length} of ${info.nicQueues} queues`,
+      reasons: opened.reasons,
+    };
+    this.mac = info.mac === undefined ? new Uint8Array(6) : parseMac(info.mac);
+    this.mtu = Math.min(info.mtu, sockets[0]!.umem.maxFrameLen - 14);
+    this.regions = sockets.map(({ umem: { region } }) => ({
+      view: new DataView(region.buffer),
+      bytes: new Uint8Array(region.buffer),
+    }));
+    this.fds = sockets.map((socket) => socket.fd);
+    this.#sockets = sockets;
+  }
+
+  /** Takes a burst from the next queue that has one. @hot */
+  rx(burst: Burst): number {
+    const sockets = this.#sockets;
+    for (let tries = sockets.length; tries > 0; tries--) {
+      const socket = sockets[this.#next]!;
+      this.#next = this.#next + 1 === sockets.length ? 0 : this.#next + 1;
+      if (socket.rx(burst) > 0) return burst.count;
+    }
+    return 0;
+  }
+
+  /** Takes free chunks of the first queue. @hot */
+  alloc(burst: Burst, count: number): number {
+    return this.#sockets[0]!.alloc(burst, count);
+  }
+
+  /** Queues each frame on the queue of its region, up to the first that is full. @hot */
+  tx(burst: Burst): number {
+    if (this.#sockets.length === 1) return this.#sockets[0]!.tx(burst);
+    let first = 0;
+    while (first < burst.count) {
+      const count = runOf(burst, first);
+      const accepted = this.#sockets[burst.region[first]!]!.txRange(burst, first, count);
+      first += accepted;
+      if (accepted < count) break;
+    }
+    return first;
+  }
+
+  /** Has the queued frames of all queues sent. @hot */
+  flush(): void {
+    const sockets = this.#sockets;
+    for (let i = 0; i < sockets.length; i++) sockets[i]!.flush();
+  }
+
+  /** Returns every chunk to its queue. @hot */
+  recycle(burst: Burst): void {
+    if (this.#sockets.length === 1) {
+      this.#sockets[0]!.recycle(burst);
+      return;
+    }
+    for (let first = 0; first < burst.count; ) {
+      const count = runOf(burst, first);
+      this.#sockets[burst.region[first]!]!.recycleRange(burst, first, count);
+      first += count;
+    }
+    burst.count = 0;
+  }
+
+  /** Wakes what sleeps in the kernel and tells whether nothing is waiting. @throws SystemError ENETDOWN */
+  arm(): boolean {
+    let idle = true;
+    for (let i = 0; i < this.#sockets.length; i++) idle = this.#sockets[i]!.arm() && idle;
+    return idle;
+  }
+
+  /** The sockets' counters, summed; drops are the kernel's reasons. */
+  statistics(): PortStatistics {
+    const all = this.interface.statistics();
+    return {
+      rxFrames: all.rxFrames,
+      rxBytes: all.rxBytes,
+      txFrames: all.txFrames,
+      txBytes: all.txBytes,
+      txRefused: all.txRefused,
+      drops: {
+        rxRingFull: all.rxRingFull,
+        rxDropped: all.rxDropped,
+        rxInvalidDescs: all.rxInvalidDescs,
+        txInvalidDescs: all.txInvalidDescs,
+      },
+    };
+  }
+
+  /** Detaches the program and closes sockets and umems. Idempotent. */
+  close(): void {
+    this.interface.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** How many descriptors from `first` on lie in one region. */
+function runOf(burst: Burst, first: number): number {
+  const region = burst.region[first]!;
+  let end = first + 1;
+  while (end < burst.count && burst.region[end] === region) end++;
+  return end - first;
+}
