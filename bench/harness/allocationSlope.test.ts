@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { allocationSlope } from './allocationSlope.ts';
+
+const words = new Int32Array(16);
+let kept: unknown;
+
+test('allocationSlope() finds nothing in typed-array arithmetic', () => {
+  const slope = allocationSlope((count) => {
+    for (let i = 0; i < count; i++) words[i & 15] = (words[(i + 1) & 15]! + i) | 0;
+  });
+  assert.ok(slope < 0.02, `${slope} bytes per operation`);
+});
+
+test('allocationSlope() finds a small object in every hundredth operation', () => {
+  const slope = allocationSlope((count) => {
+    for (let i = 0; i < count; i++) if (i % 100 === 0) kept = { i };
+  });
+  assert.ok(slope > 0.1 && slope < 1, `${slope} bytes per operation`);
+  assert.ok(kept !== undefined);
+});

@@ -1,0 +1,90 @@
+import type { BenchCase, BenchContext } from './benchCase.ts';
+import { calibrate } from './calibration.ts';
+import { type Figure, toFigures } from './figure.ts';
+import { median } from './median.ts';
+import { Turns } from './turns.ts';
+
+/** What the user may change about a run. */
+export interface RunOptions {
+  /** Rounds of every case; each case's own number when absent. */
+  readonly rounds?: number | undefined;
+  /** How long one variant or peer is measured in one round [s]; each case's own time when absent. */
+  readonly seconds?: number | undefined;
+  /** Runs the calibration loop; tests put something quick here. */
+  readonly calibrate?: () => number;
+}
+
+/** Where a run's output goes. */
+export interface RunOutput {
+  /** Results of cases that ran together, complete. */
+  figures(figures: readonly Figure[]): void;
+  /** A sentence about what was left out. */
+  note(text: string): void;
+  /** A case that ended with an error. */
+  failed(name: string, error: unknown): void;
+  /** What is going on, replaced by the next call. */
+  progress(text: string): void;
+}
+
+const ROUNDS = 7;
+
+/**
+ * Runs cases and hands on their results: the micro cases together, taking turns round by round, then each system
+ * case alone. The calibration loop runs before every round of every case; its median goes with the case's results.
+ *
+ * @returns whether every case came to its end
+ */
+export async function runCases(
+  cases: readonly BenchCase[],
+  options: RunOptions,
+  output: RunOutput,
+): Promise<boolean> {
+  const micro = cases.filter(({ kind }) => kind === 'micro');
+  const system = cases.filter(({ kind }) => kind === 'system');
+  let ok = true;
+  for (const group of [micro, ...system.map((one) => [one])]) {
+    if (group.length === 0) continue;
+    const turns = new Turns();
+    const results = await Promise.allSettled(group.map((one) => runCase(one, turns, options, output)));
+    const figures: Figure[] = [];
+    for (const [index, result] of results.entries()) {
+      if (result.status === 'fulfilled') figures.push(...result.value);
+      else output.failed(group[index]!.name, result.reason);
+    }
+    if (figures.length > 0) output.figures(figures);
+    ok &&= results.every(({ status }) => status === 'fulfilled');
+  }
+  return ok;
+}
+
+async function runCase(
+  one: BenchCase,
+  turns: Turns,
+  options: RunOptions,
+  output: RunOutput,
+): Promise<Figure[]> {
+  const calibrations: number[] = [];
+  const context: BenchContext = {
+    async *rounds(count = ROUNDS) {
+      const total = options.rounds ?? count;
+      for (let round = 0; round < total; round++) {
+        if (round > 0) {
+          turns.give();
+          await turns.take();
+        }
+        output.progress(`${one.name}: round ${round + 1} of ${total}`);
+        calibrations.push((options.calibrate ?? calibrate)());
+        yield round;
+      }
+    },
+    seconds: (usual) => options.seconds ?? usual,
+    note: (text) => output.note(`${one.name}: ${text}`),
+  };
+  await turns.take();
+  try {
+    output.progress(`${one.name}: setting up`);
+    return toFigures(one.name, await one.run(context), median(calibrations));
+  } finally {
+    turns.give();
+  }
+}
