@@ -11,15 +11,17 @@ export class U64Table {
   readonly #words: Int32Array;
   readonly #entries: Int32Array;
   readonly #mask: number;
-  readonly #seed: number = (Math.random() * 0x1_0000_0000) | 0;
+  readonly #seed: number;
 
   /**
    * @param words - where the records are; a record starts with its key, low half first
    * @param capacity - records that the table must hold; never insert more
+   * @param seed - of the hash, int32; random unless told
    */
-  constructor(words: Int32Array, capacity: number) {
+  constructor(words: Int32Array, capacity: number, seed: number = (Math.random() * 0x1_0000_0000) | 0) {
     const size = 2 ** Math.ceil(Math.log2(capacity * 1.5 + 1));
     this.#words = words;
+    this.#seed = seed;
     this.#entries = new Int32Array(2 * size);
     this.#mask = 2 * size - 2;
   }
