@@ -55,6 +55,7 @@ test('create() zeroes its own memory and nothing beside it', () => {
   const size = CountersPage.sizeOf(SPEC);
   const memory = new Uint8Array(size + 128).fill(0xee);
   const page = CountersPage.create(memory.buffer, 64, SPEC);
+  assert.deepEqual([...page.values, page.histograms[0]?.count], [0, 0, 0, 0]);
   page.values.fill(1);
   for (const histogram of page.histograms) histogram.record(1);
   assert.deepEqual(new Set(memory.subarray(0, 64)), new Set([0xee]));
@@ -128,6 +129,7 @@ test('open() says what is wrong with the memory', () => {
     [text('"unit"', '"tinu"'), /unit of rx.frames: it must be a string/],
     [text('gauge', 'guage'), /kind must be counter or gauge, got guage/],
     [text('"counters"', '"counterz"'), /counters: it must be an array, got undefined/],
+    [text(',{"name":"book', `],"rest":[{"n":"`), /must name 3 counters and 2 histograms, got 2 and 2/],
     [text('"histograms"', '"histogramz"'), /must name 3 counters and 2 histograms, got 3 and 0/],
     [
       (memory) => new Int32Array(memory).fill(0, 128 / 4, 128 / 4 + 1),

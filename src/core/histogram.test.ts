@@ -40,6 +40,8 @@ test('percentiles are never below the exact value and at most 1/128 above it', (
     assert.equal(histogram.count, values.length);
     assert.equal(histogram.min, sorted[0]);
     assert.equal(histogram.max, sorted.at(-1));
+    assert.equal(histogram.percentile(100), sorted.at(-1));
+    assert.equal(histogram.last, values.at(-1));
     assert.equal(histogram.mean, values.reduce((sum, value) => sum + value, 0) / values.length);
   });
   fc.assert(property, { numRuns: NUM_RUNS });

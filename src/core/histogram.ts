@@ -12,7 +12,7 @@
 //         +---------+---------+---------+---------+
 //    16   |        sum        |        min        |
 //    32   |        max        |       above       |
-//    48   |       below       |        zero       |
+//    48   |       below       |       last        |
 //         +-------------------+-------------------+
 //    64   |  bucket 0  |  bucket 1  |  …          |
 //         +---------------------------------------+
@@ -28,6 +28,7 @@ const MIN = 1;
 const MAX = 2;
 const ABOVE = 3;
 const BELOW = 4;
+const LAST = 5;
 
 // Values from 2^31 on lose their lowest 6 bits first, so that integer instructions do for them too. At least 25 bits
 // are left, of which the bucket needs 8.
@@ -103,32 +104,39 @@ export class Histogram {
   /**
    * Counts one value.
    *
-   * One above {@link Histogram.MAX_NS}, or NaN, counts as the largest and in {@link above}; a negative one, as two clocks
-   * that disagree produce, counts as 0 and in {@link below}.
+   * One above {@link Histogram.MAX_NS}, or NaN, counts as the largest and in {@link above}; a negative one, as two
+   * clocks that disagree produce, counts as 0 and in {@link below}.
    *
    * @param valueNs - the value [ns]
    * @hot
    */
   record(valueNs: number): void {
-    let value = valueNs;
+    // NB: a double handed to a function that is not inlined is boxed, hence this is short and the rest reads memory.
+    this.#head[LAST] = valueNs;
+    this.#recordLast();
+  }
+
+  #recordLast(): void {
+    const head = this.#head;
+    let value = head[LAST]!;
     let bucket = 0;
     if (value < INT_LIMIT) {
       if (value < 0) {
-        this.#head[BELOW]!++;
+        head[BELOW]!++;
         value = 0;
       }
       bucket = bucketOf(value | 0);
     } else {
       if (!(value < LIMIT)) {
-        this.#head[ABOVE]!++;
+        head[ABOVE]!++;
         value = LIMIT - 1;
       }
       bucket = WIDE_BUCKETS + bucketOf((value * WIDE_SCALE) | 0);
     }
     this.#buckets[bucket]!++;
-    this.#head[SUM]! += value;
-    if (value < this.#head[MIN]!) this.#head[MIN] = value;
-    if (value > this.#head[MAX]!) this.#head[MAX] = value;
+    head[SUM]! += value;
+    if (value < head[MIN]!) head[MIN] = value;
+    if (value > head[MAX]!) head[MAX] = value;
   }
 
   /** Values recorded, those outside the range included. */
@@ -156,6 +164,11 @@ export class Histogram {
   /** The largest value, at most {@link Histogram.MAX_NS} [ns]; NaN when there is none. */
   get max(): number {
     return this.#head[MAX] === -Infinity ? NaN : this.#head[MAX]!;
+  }
+
+  /** The value recorded last, as it was given [ns]; 0 when there is none. */
+  get last(): number {
+    return this.#head[LAST]!;
   }
 
   /** The arithmetic mean [ns]; NaN when there is no value. */

@@ -6,10 +6,10 @@
  *
  * - {@link Burst}: descriptors as a struct of arrays, what every port fills and empties.
  * - {@link Pollable}: what a lane drives; `poll` does work, `arm` closes the race before it sleeps.
- * - {@link ProducerCursor}, {@link ConsumerCursor}: the two ends of any ring in shared memory. Invariant: each cursor has
- *   one writer; consumer <= producer <= consumer + size, modulo 2^32. One atomic load and store per burst.
- * - {@link ChunkPool}, {@link ChunkLedger}: the free chunks, and in debug mode the one owner of each chunk. Invariant: the
- *   owners' counts add up to the number of chunks at any time.
+ * - {@link ProducerCursor}, {@link ConsumerCursor}: the two ends of any ring in shared memory. Invariant: each cursor
+ *   has one writer; consumer <= producer <= consumer + size, modulo 2^32. One atomic load and store per burst.
+ * - {@link ChunkPool}, {@link ChunkLedger}: the free chunks, and in debug mode the one owner of each chunk. Invariant:
+ *   the owners' counts add up to the number of chunks at any time.
  * - {@link SpscQueue}: fixed-size records between two threads or processes.
  * - {@link CountersPage}, {@link Histogram}: statistics that describe themselves, written by one thread without waiting
  *   and read by anybody at the same time. Invariant: a reader writes nothing, and trusts nothing that it reads.

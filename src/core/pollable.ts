@@ -21,7 +21,7 @@ export interface Pollable {
    */
   poll(budget: number): number;
 
-  /** File descriptors that become readable when there is work, once armed; constant while open, empty for pure memory. */
+  /** File descriptors that become readable when there is work, once armed; constant while open, empty for memory. */
   readonly fds: readonly number[];
 
   /**

@@ -37,7 +37,7 @@ const MAX_RING_SIZE = 2 ** 30;
 function cursorView(buffer: RingBuffer, what: string, offset: number): Int32Array {
   if (!(Number.isInteger(offset) && offset >= 0 && offset % 4 === 0 && offset + 4 <= buffer.byteLength)) {
     throw new RangeError(
-      `Cannot place the ${what} cursor: offset must be a multiple of 4 inside ${buffer.byteLength} bytes, got ${offset}`,
+      `Cannot place the ${what} cursor: offset must be a multiple of 4 below ${buffer.byteLength}, got ${offset}`,
     );
   }
   return new Int32Array(buffer, offset, 1);

@@ -78,7 +78,7 @@ test('cancel() of any other number is false and harmless', () => {
 });
 
 test('handles stay above 0 and differ from the one before, through all generations', () => {
-  const timers = wheel({ capacity: 2 ** 20 });
+  const timers = wheel({ capacity: 2 ** 20 - 192 });
   let before = 0;
   for (let i = 0; i < 5_000; i++) {
     const handle = timers.schedule(2_000, 0, 0);
@@ -172,7 +172,7 @@ test('a deadline beyond the range of the wheel is reached all the same', () => {
 });
 
 test('new TimerWheel() names what is wrong with its spec', () => {
-  for (const capacity of [0, 1.5, NaN, 2 ** 20 + 1])
+  for (const capacity of [0, 1.5, NaN, 2 ** 20])
     assert.throws(() => wheel({ capacity }), /capacity must be 1/);
   for (const tickNs of [0, -1, 0.5, NaN]) assert.throws(() => wheel({ tickNs }), /tickNs must be/);
   assert.throws(() => wheel({ nowNs: NaN }), /nowNs must be finite, got NaN/);

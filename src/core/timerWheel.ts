@@ -6,23 +6,29 @@
 // Hence every timer of a lower level is due before every timer of a higher one, and one word of occupied slots per
 // level finds the next without walking empty slots.
 //
-// A slot is a circular doubly linked list through `next` and `prev`, with a sentinel node behind the timers' own:
+// A slot is a circular doubly linked list through `next` and `prev`, headed by a sentinel. The nodes are
+// numbered so that a slot's number is its sentinel's, and 0 is never a timer:
 //
-//   node    =  0 … capacity - 1 timers | capacity … capacity + 191 the sentinels of the slots
+//   node    =  0 … 191 the sentinels, 32 of each level | 192 … 191 + capacity the timers
 const BITS = 5;
 const SLOTS = 1 << BITS;
 const LEVELS = 6;
 // Farther timers wait in the farthest slot and are placed again from there. One slot less than the whole turn, so that
 // the farthest slot is never the current one.
 const MAX_DELTA = (SLOTS - 1) << (BITS * (LEVELS - 1));
-const MAX_CAPACITY = 2 ** 20;
+const FIRST_TIMER = LEVELS * SLOTS;
+const MAX_CAPACITY = 2 ** 20 - FIRST_TIMER;
+const MAX_HANDLE = 2 ** 31 - 1;
+
+const TICK_START = 0;
+const NOW = 1;
 
 /** What a {@link TimerWheel} calls for a timer that is due; `handle` is stale by then. */
 export type TimerHandler = (kind: number, data: number, handle: number) => void;
 
 /** How to build a {@link TimerWheel}. */
 export interface TimerWheelSpec {
-  /** Most timers at a time, 1 to 2^20 [timers]. */
+  /** Most timers at a time, 1 to 2^20 - 192 [timers]. */
   readonly capacity: number;
   /** The wheel's resolution: a timer fires up to one tick after its deadline, never before [ns]. */
   readonly tickNs: number;
@@ -51,41 +57,42 @@ export class TimerWheel {
   readonly #deadlineNs: Float64Array;
   readonly #kind: Int32Array;
   readonly #data: Int32Array;
-  /** A timer's handle; negated while the timer is free, so that it matches nobody's. */
+  /** Each timer's handle: generation above, node below. Inverted while free: it names another node and fits none. */
   readonly #handle: Int32Array;
-  /** One more generation of the same timer, in a handle: generation above, timer below. */
+  /** What to add to a handle for the next generation, a power of two above every node. */
   readonly #generation: number;
-  /** When the current tick began; in an array because a field beyond 2^31 would be boxed. */
-  readonly #tickStartNs: Float64Array;
+  /** When the current tick began, and what time it is; in an array because a field beyond 2^31 would be boxed. */
+  readonly #timeNs: Float64Array;
   /** The current tick, modulo 2^32. */
   #tick = 0;
-  #free = 0;
+  #free: number = FIRST_TIMER;
   #count = 0;
 
   /**
    * Allocates everything.
    *
-   * @throws RangeError when the capacity is not 1 to 2^20, the tick is no whole number above 0, or the time not finite
+   * @throws RangeError when the capacity is not 1 to 2^20 - 192, the tick no whole number above 0, the time not finite
    */
   constructor(spec: TimerWheelSpec) {
     checkSpec(spec);
     const { capacity, tickNs, nowNs } = spec;
-    const nodes = capacity + LEVELS * SLOTS;
-    const indexBits = 32 - Math.clz32(capacity - 1);
+    const nodes = FIRST_TIMER + capacity;
     this.capacity = capacity;
     this.tickNs = tickNs;
-    // Free timers are chained through `next`; a sentinel that points to itself is an empty slot.
-    this.#next = Int32Array.from({ length: nodes }, (_, node) => (node < capacity ? node + 1 : node));
-    this.#prev = Int32Array.from({ length: nodes }, (_, node) => node);
+    // An empty slot's sentinel points to itself; free timers are chained through `next`, and 0 ends the chain.
+    this.#next = new Int32Array(nodes);
+    this.#prev = new Int32Array(nodes);
+    for (let slot = 0; slot < FIRST_TIMER; slot++) this.#next[slot] = this.#prev[slot] = slot;
+    for (let timer = FIRST_TIMER; timer < nodes - 1; timer++) this.#next[timer] = timer + 1;
     this.#occupied = new Int32Array(LEVELS);
-    this.#deadlineNs = new Float64Array(capacity);
-    this.#kind = new Int32Array(capacity);
-    this.#data = new Int32Array(capacity);
-    this.#generation = 1 << indexBits;
-    // As long as the index bits reach, so that any number may be looked up; what no timer has stays 0.
+    this.#deadlineNs = new Float64Array(nodes);
+    this.#kind = new Int32Array(nodes);
+    this.#data = new Int32Array(nodes);
+    this.#generation = 1 << (32 - Math.clz32(nodes - 1));
+    // As long as the node bits of a handle reach, so that cancel may look up any number.
     this.#handle = new Int32Array(this.#generation);
-    for (let timer = 0; timer < capacity; timer++) this.#handle[timer] = -(this.#generation + timer);
-    this.#tickStartNs = Float64Array.of(nowNs);
+    for (let node = 0; node < this.#generation; node++) this.#handle[node] = ~node;
+    this.#timeNs = Float64Array.of(nowNs, nowNs);
   }
 
   /** Timers that are scheduled [timers]. */
@@ -96,9 +103,9 @@ export class TimerWheel {
   /**
    * Schedules a timer.
    *
-   * It fires in the first {@link advance} to its deadline, rounded up to a whole tick, or beyond; with a deadline in the
-   * past, at the next tick. Timers of one tick fire in the order in which they were scheduled, as long as that was
-   * less than 2^29 ticks ahead.
+   * It fires in the first {@link advance} to its deadline, rounded up to a whole tick, or beyond; with a deadline in
+   * the past, at the next tick. Timers of one tick fire in the order in which they were scheduled, as long as that
+   * was less than 2^29 ticks ahead.
    *
    * @param deadlineNs - when to fire [monotonic ns]
    * @param kind - for the handler, an int32
@@ -107,25 +114,16 @@ export class TimerWheel {
    * @hot
    */
   schedule(deadlineNs: number, kind: number, data: number): number {
-    if (this.#count === this.capacity) return -1;
-    const timer = this.#free;
-    this.#free = this.#next[timer]!;
-    this.#count++;
-    this.#deadlineNs[timer] = deadlineNs;
-    this.#kind[timer] = kind;
-    this.#data[timer] = data;
-    const ticks = this.#ticksUntil(deadlineNs);
-    this.#place(timer, ticks === 0 ? 1 : ticks);
-    const handle = -this.#handle[timer]! | 0;
-    this.#handle[timer] = handle;
-    return handle;
+    if (this.#free === 0) return -1;
+    // NB: a double handed to a function that is not inlined is boxed, hence this is short and the rest reads memory.
+    this.#deadlineNs[this.#free] = deadlineNs;
+    return this.#start(kind, data);
   }
 
   /**
    * Cancels a timer.
    *
-   * A handle comes again after 2,048 (with the greatest capacity) or more uses of the same timer: forget handles that
-   * have fired.
+   * A handle comes again after 2^31 / capacity uses of the same timer, roughly: forget it once its timer has fired.
    *
    * @param handle - what {@link schedule} returned, or any other number
    * @returns whether the timer was still scheduled
@@ -133,7 +131,7 @@ export class TimerWheel {
    */
   cancel(handle: number): boolean {
     const timer = handle & (this.#generation - 1);
-    if (handle <= 0 || this.#handle[timer] !== handle) return false;
+    if (this.#handle[timer] !== handle) return false;
     this.#unlink(timer);
     this.#recycle(timer);
     return true;
@@ -142,22 +140,16 @@ export class TimerWheel {
   /**
    * Lets time pass and calls `handler` for every timer that has become due, in the order of their ticks.
    *
-   * The handler may schedule and cancel, but not advance; what it schedules fires in the same call if it is due by then.
-   * If it throws, its timer has fired and the others fire later.
+   * The handler may schedule and cancel, but not advance; what it schedules fires in the same call if it is due by
+   * then. If it throws, its timer has fired and the others fire later.
    *
    * @param nowNs - the time; one that lies before the last changes nothing [monotonic ns]
    * @returns timers fired
    * @hot one comparison while the tick lasts
    */
   advance(nowNs: number, handler: TimerHandler): number {
-    let fired = 0;
-    let ticks = Math.floor((nowNs - this.#tickStartNs[0]!) / this.tickNs);
-    while (ticks > MAX_DELTA) {
-      fired += this.#turn(MAX_DELTA, handler);
-      ticks -= MAX_DELTA;
-    }
-    // NB: from here on integers only, and time in arrays: a double handed to a function that is not inlined is boxed.
-    return ticks >= 1 ? fired + this.#turn(ticks | 0, handler) : fired;
+    this.#timeNs[NOW] = nowNs;
+    return this.#catchUp(handler);
   }
 
   /**
@@ -169,7 +161,30 @@ export class TimerWheel {
    */
   nextWakeNs(): number {
     const slot = this.#nextSlot();
-    return slot < 0 ? Infinity : this.#tickStartNs[0]! + this.#ticksTo(slot) * this.tickNs;
+    return slot < 0 ? Infinity : this.#timeNs[TICK_START]! + this.#ticksTo(slot) * this.tickNs;
+  }
+
+  #start(kind: number, data: number): number {
+    const timer = this.#free;
+    const handle = ~this.#handle[timer]!;
+    this.#free = this.#next[timer]!;
+    this.#count++;
+    this.#kind[timer] = kind;
+    this.#data[timer] = data;
+    this.#handle[timer] = handle;
+    const ticks = this.#ticksUntilDue(timer);
+    this.#place(timer, ticks === 0 ? 1 : ticks);
+    return handle;
+  }
+
+  #catchUp(handler: TimerHandler): number {
+    let fired = 0;
+    let ticks = Math.floor((this.#timeNs[NOW]! - this.#timeNs[TICK_START]!) / this.tickNs);
+    while (ticks > MAX_DELTA) {
+      fired += this.#turn(MAX_DELTA, handler);
+      ticks -= MAX_DELTA;
+    }
+    return ticks >= 1 ? fired + this.#turn(ticks | 0, handler) : fired;
   }
 
   #turn(ticks: number, handler: TimerHandler): number {
@@ -190,13 +205,12 @@ export class TimerWheel {
 
   #step(ticks: number): void {
     this.#tick = (this.#tick + ticks) | 0;
-    this.#tickStartNs[0]! += ticks * this.tickNs;
+    this.#timeNs[TICK_START]! += ticks * this.tickNs;
   }
 
   #fire(slot: number, handler: TimerHandler): number {
-    const sentinel = this.capacity + slot;
     let fired = 0;
-    for (let timer = this.#next[sentinel]!; timer !== sentinel; timer = this.#next[sentinel]!) {
+    for (let timer = this.#next[slot]!; timer !== slot; timer = this.#next[slot]!) {
       const handle = this.#handle[timer]!;
       this.#unlink(timer);
       this.#recycle(timer);
@@ -207,16 +221,15 @@ export class TimerWheel {
   }
 
   #cascade(slot: number): void {
-    const sentinel = this.capacity + slot;
-    for (let timer = this.#next[sentinel]!; timer !== sentinel; timer = this.#next[sentinel]!) {
+    for (let timer = this.#next[slot]!; timer !== slot; timer = this.#next[slot]!) {
       this.#unlink(timer);
-      this.#place(timer, this.#ticksUntil(this.#deadlineNs[timer]!));
+      this.#place(timer, this.#ticksUntilDue(timer));
     }
   }
 
   /** Ticks from the current one to the one at whose start the deadline has passed, 0 to MAX_DELTA. */
-  #ticksUntil(deadlineNs: number): number {
-    const ticks = Math.ceil((deadlineNs - this.#tickStartNs[0]!) / this.tickNs);
+  #ticksUntilDue(timer: number): number {
+    const ticks = Math.ceil((this.#deadlineNs[timer]! - this.#timeNs[TICK_START]!) / this.tickNs);
     if (!(ticks < MAX_DELTA)) return MAX_DELTA;
     return ticks > 0 ? ticks | 0 : 0;
   }
@@ -226,14 +239,14 @@ export class TimerWheel {
     const due = (this.#tick + ticks) | 0;
     const differs = 31 - Math.clz32((this.#tick ^ due) | 1); // the highest bit; 30 and 31 are turns of the top level
     const level = Math.min((differs / BITS) | 0, LEVELS - 1);
-    const slot = (due >>> (level * BITS)) & (SLOTS - 1);
-    const sentinel = this.capacity + level * SLOTS + slot;
-    const last = this.#prev[sentinel]!;
+    const digit = (due >>> (level * BITS)) & (SLOTS - 1);
+    const slot = level * SLOTS + digit;
+    const last = this.#prev[slot]!;
     this.#next[last] = timer;
     this.#prev[timer] = last;
-    this.#next[timer] = sentinel;
-    this.#prev[sentinel] = timer;
-    this.#occupied[level]! |= 1 << slot;
+    this.#next[timer] = slot;
+    this.#prev[slot] = timer;
+    this.#occupied[level]! |= 1 << digit;
   }
 
   #unlink(timer: number): void {
@@ -242,19 +255,19 @@ export class TimerWheel {
     this.#next[before] = after;
     this.#prev[after] = before;
     if (before !== after) return;
-    const slot = before - this.capacity; // only a sentinel is on both sides of the last timer
-    this.#occupied[slot >>> BITS]! &= ~(1 << (slot & (SLOTS - 1)));
+    // Only a sentinel stands on both sides of a timer: that was the last one of the slot.
+    this.#occupied[before >>> BITS]! &= ~(1 << (before & (SLOTS - 1)));
   }
 
   #recycle(timer: number): void {
-    const handle = (this.#handle[timer]! + this.#generation) | 0;
-    this.#handle[timer] = -(handle > 0 ? handle : this.#generation + timer);
+    // The node bits keep every handle above 0, in generation 0 too.
+    this.#handle[timer] = ~((this.#handle[timer]! + this.#generation) & MAX_HANDLE);
     this.#next[timer] = this.#free;
     this.#free = timer;
     this.#count--;
   }
 
-  /** The occupied slot that the wheel reaches first, counted through all levels; -1 when there is none. */
+  /** The occupied slot that the wheel reaches first; -1 when there is none. */
   #nextSlot(): number {
     for (let level = 0; level < LEVELS; level++) {
       const occupied = this.#occupied[level]!;
