@@ -74,6 +74,16 @@ export const write: (fd: number, memory: Memory, len: number) => number = libc.f
   'intptr_t write(int fd, void *memory, size_t len)',
 );
 
+/** `read(2)` into native memory, the form for hot code. @hot */
+export const readPtr: (fd: number, ptr: number, len: number) => number = libc.func(
+  'intptr_t read(int fd, intptr_t ptr, size_t len)',
+);
+
+/** `write(2)` from native memory, the form for hot code. @hot */
+export const writePtr: (fd: number, ptr: number, len: number) => number = libc.func(
+  'intptr_t write(int fd, intptr_t ptr, size_t len)',
+);
+
 /** @source fcntl(2), the commands that take an int */
 export const fcntl: (fd: number, command: number, argument: number) => number = libc.func(
   'int fcntl(int fd, int command, intptr_t argument)',
@@ -177,6 +187,11 @@ export const recvfrom: (
 /** @source poll(2) [struct pollfd: i32 fd, i16 events, i16 revents] */
 export const poll: (fds: Memory, count: number, timeoutMs: number) => number = libc.func(
   'int poll(void *fds, ulong count, int timeout)',
+);
+
+/** `poll(2)` over native memory, the form for hot code. @hot */
+export const pollPtr: (fdsPtr: number, count: number, timeoutMs: number) => number = libc.func(
+  'int poll(intptr_t fds, ulong count, int timeout)',
 );
 
 /** @source eventfd(2) */

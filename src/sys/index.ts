@@ -21,6 +21,7 @@ export type { SystemErrorInit } from './error.ts';
 export { check, errnoName, SystemError, UnsupportedError } from './error.ts';
 export type { ChannelCounts, Channels, DeviceRings, Driver } from './ethtool.ts';
 export { channels, deviceRings, driver, setChannels } from './ethtool.ts';
+export { EventFd } from './eventfd.ts';
 export { Fd, leakedFds } from './fd.ts';
 export type { Feature, Offloads } from './features.ts';
 export { features, setFeatures, setOffloads } from './features.ts';
@@ -53,5 +54,9 @@ export {
   setLink,
 } from './netlink/index.ts';
 export { NetworkNamespace, withNetns } from './netns.ts';
+export { PollSet } from './poll.ts';
 export type { MappedRegionSpec } from './region.ts';
 export { createMemfd, MAX_REGION_LEN, MappedFile, MappedRegion } from './region.ts';
+export type { SocketAddress } from './socketAddress.ts';
+export type { UdpSocketSpec } from './udpOpen.ts';
+export { UdpSocket } from './udpSocket.ts';

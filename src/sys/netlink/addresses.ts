@@ -1,3 +1,4 @@
+import { formatIp, parsePrefix } from '../ipAddress.ts';
 import {
   IFA_ADDRESS,
   IFA_F_NODAD,
@@ -9,7 +10,6 @@ import {
   RTM_GETADDR,
   RTM_NEWADDR,
 } from '../uapi/index.ts';
-import { formatIp, parsePrefix } from './address.ts';
 import { findLink } from './links.ts';
 import { Attributes, NetlinkMessage } from './message.ts';
 import { withNetlink } from './socket.ts';

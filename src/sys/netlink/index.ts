@@ -16,7 +16,7 @@
  *
  * References: rtnetlink(7), linux/rtnetlink.h, linux/if_link.h, Documentation/userspace-api/netlink/intro.rst.
  */
-export { formatMac, parseMac } from './address.ts';
+export { formatMac, parseMac } from '../ipAddress.ts';
 export type { AddAddressOptions, InterfaceAddress } from './addresses.ts';
 export { addAddress, addresses } from './addresses.ts';
 export type { LinkChange } from './linkChange.ts';

@@ -1,3 +1,4 @@
+import { parseMac } from '../ipAddress.ts';
 import type { NetworkNamespace } from '../netns.ts';
 import {
   IFF_UP,
@@ -9,7 +10,6 @@ import {
   RTM_DELLINK,
   RTM_NEWLINK,
 } from '../uapi/index.ts';
-import { parseMac } from './address.ts';
 import { checkLinkName, findLink } from './links.ts';
 import { NetlinkMessage } from './message.ts';
 import { withNetlink } from './socket.ts';

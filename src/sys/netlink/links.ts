@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { SystemError } from '../error.ts';
+import { formatMac } from '../ipAddress.ts';
 import {
   IFF_LOOPBACK,
   IFF_RUNNING,
@@ -25,7 +26,6 @@ import {
   XDP_ATTACHED_MULTI,
   XDP_ATTACHED_SKB,
 } from '../uapi/index.ts';
-import { formatMac } from './address.ts';
 import { Attributes, NetlinkMessage } from './message.ts';
 import { type NetlinkAction, type NetlinkReply, type NetlinkSocket, withNetlink } from './socket.ts';
 

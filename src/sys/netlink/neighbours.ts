@@ -1,3 +1,4 @@
+import { formatIp, formatMac, parseIp, parseMac } from '../ipAddress.ts';
 import {
   NDA_DST,
   NDA_LLADDR,
@@ -8,7 +9,6 @@ import {
   RTM_GETNEIGH,
   RTM_NEWNEIGH,
 } from '../uapi/index.ts';
-import { formatIp, formatMac, parseIp, parseMac } from './address.ts';
 import { findLink } from './links.ts';
 import { Attributes, NetlinkMessage } from './message.ts';
 import { withNetlink } from './socket.ts';

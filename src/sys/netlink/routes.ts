@@ -1,3 +1,4 @@
+import { formatIp, parseIp, parsePrefix } from '../ipAddress.ts';
 import {
   AF_INET,
   NLM_F_CREATE,
@@ -14,7 +15,6 @@ import {
   RTPROT_STATIC,
   rtmsg,
 } from '../uapi/index.ts';
-import { formatIp, parseIp, parsePrefix } from './address.ts';
 import { findLink } from './links.ts';
 import { Attributes, NetlinkMessage } from './message.ts';
 import { withNetlink } from './socket.ts';

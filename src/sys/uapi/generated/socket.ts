@@ -68,19 +68,10 @@ export const SO_RCVBUFFORCE = 33;
 export const SO_REUSEPORT = 15;
 
 /** @source asm-generic/socket.h */
-export const SO_RXQ_OVFL = 40;
-
-/** @source asm-generic/socket.h */
 export const SO_BUSY_POLL = 46;
 
 /** @source asm-generic/socket.h */
 export const SO_PREFER_BUSY_POLL = 69;
-
-/** @source asm-generic/socket.h */
-export const SO_NO_CHECK = 11;
-
-/** @source asm-generic/socket.h */
-export const SO_BINDTODEVICE = 25;
 
 /** @source asm-generic/socket.h */
 export const SO_MEMINFO = 55;
@@ -114,6 +105,12 @@ export const IPPROTO_IPV6 = 41;
 
 /** @source linux/in6.h */
 export const IPV6_V6ONLY = 26;
+
+/** @source linux/sock_diag.h */
+export const SK_MEMINFO_DROPS = 8;
+
+/** @source linux/sock_diag.h */
+export const SK_MEMINFO_VARS = 9;
 
 /** Offsets of the members and the size. [bytes] @source struct sockaddr_in */
 export const sockaddr_in = {

@@ -13,12 +13,6 @@ export const O_NONBLOCK = 2048;
 /** @source asm-generic/fcntl.h */
 export const O_CLOEXEC = 524288;
 
-/** @source asm-generic/fcntl.h */
-export const F_GETFL = 3;
-
-/** @source asm-generic/fcntl.h */
-export const F_SETFL = 4;
-
 /** @source asm-generic/mman-common.h */
 export const PROT_READ = 1;
 
@@ -120,6 +114,3 @@ export const CAP_PERFMON = 38;
 
 /** @source linux/capability.h */
 export const CAP_BPF = 39;
-
-/** @source Linux */
-export const F_DUPFD_CLOEXEC = 1030;

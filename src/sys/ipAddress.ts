@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import { libc } from '../../ffi/index.ts';
-import { AF_INET, AF_INET6 } from '../uapi/index.ts';
+import { libc } from '../ffi/index.ts';
+import { AF_INET, AF_INET6 } from './uapi/index.ts';
 
 /** An IP address as the kernel wants it. */
 export interface IpAddress {
