@@ -29,6 +29,7 @@ test('checkLayers() rejects every way to import up or sideways', () => {
     "await import('../lane/a.ts');",
     "type A = import('../lane/a.ts').A;",
     "new Worker(new URL('../lane/a.ts', import.meta.url));",
+    "siblingUrl(import.meta.url, '../lane/a');",
   ];
   using sources = virtualSources({ 'src/port/a.ts': ways.join('\n') });
   const expected = ways.map(

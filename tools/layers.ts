@@ -1,5 +1,5 @@
-import type { SourceFile } from 'typescript/unstable/ast';
-import { isNewExpression, isStringLiteral } from 'typescript/unstable/ast/is';
+import type { Node, SourceFile } from 'typescript/unstable/ast';
+import { isCallExpression, isNewExpression, isStringLiteral } from 'typescript/unstable/ast/is';
 import { isTestFile, place, type Sources, walk } from './sources.ts';
 
 /** The house of docs/architecture.md: a folder of src/ may import folders of lower layers, never up or sideways. */
@@ -75,17 +75,26 @@ const folderOf = (path: string): string => path.split('/', 2)[1] ?? path;
 
 const layerOf = (path: string): number => LAYERS.findIndex((folders) => folders.includes(folderOf(path)));
 
-/** Static and dynamic imports, re-exports, import types, and the workers of `new URL('./x.ts', import.meta.url)`. */
+/** Static and dynamic imports, re-exports, import types, and modules named for a worker or a lane. */
 function importsOf(path: string, file: SourceFile): { specifier: string; at: string }[] {
   const found = file.imports
     .filter(isStringLiteral)
     .map((node) => ({ specifier: node.text, at: place(path, file, node) }));
   walk(file, (node) => {
-    if (!isNewExpression(node) || node.expression.getText(file) !== 'URL') return;
-    const [target, base] = node.arguments ?? [];
-    if (target === undefined || base?.getText(file) !== 'import.meta.url') return;
-    if (isStringLiteral(target) && target.text.endsWith('.ts'))
-      found.push({ specifier: target.text, at: place(path, file, node) });
+    const specifier = siblingModule(file, node);
+    if (specifier !== undefined) found.push({ specifier, at: place(path, file, node) });
   });
   return found;
+}
+
+/** The module of `new URL('./x.ts', import.meta.url)` or `siblingUrl(import.meta.url, './x')`. */
+function siblingModule(file: SourceFile, node: Node): string | undefined {
+  if (!isNewExpression(node) && !isCallExpression(node)) return undefined;
+  const [first, second] = node.arguments ?? [];
+  if (first === undefined || second === undefined) return undefined;
+  const callee = node.expression.getText(file);
+  if (callee === 'URL' && isStringLiteral(first) && second.getText(file) === 'import.meta.url') {
+    return first.text.endsWith('.ts') ? first.text : undefined;
+  }
+  return callee === 'siblingUrl' && isStringLiteral(second) ? `${second.text}.ts` : undefined;
 }

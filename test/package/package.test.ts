@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { builtExports, libraryFolders } from '../../tools/exports.ts';
+import { requireInstall, requireNode, shellEnv } from '../support/registry.ts';
+import { requireRoot } from '../support/requirements.ts';
+
+// Builds the package, packs it, installs it in a folder of its own with ordinary npm, and uses it from there as a
+// stranger would, on both Nodes that it is for.
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'barewire-package-'));
+const consumer = join(folder, 'consumer');
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const folders = libraryFolders(root);
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+
+function run(program: string, args: readonly string[], cwd: string) {
+  return spawnSync(program, args, { cwd, env: shellEnv(process.execPath), encoding: 'utf8' });
+}
+
+/** Runs a program that has to succeed. @returns what it printed */
+function output(program: string, args: readonly string[], cwd: string): string {
+  const { status, signal, stdout, stderr } = run(program, args, cwd);
+  assert.equal(status, 0, `${program} ${args.join(' ')}: ${signal ?? status}\n${stdout}${stderr}`);
+  return stdout;
+}
+
+let files: string[] | undefined;
+
+/** Builds and packs once. @returns the paths in the package */
+function pack(): string[] {
+  if (files !== undefined) return files;
+  const dist = join(folder, 'dist');
+  output(process.execPath, [join(root, 'tools/build.ts'), dist], root);
+  const packed = JSON.parse(output('npm', ['pack', '--json', '--silent', dist], folder)) as {
+    files: { path: string }[];
+  }[];
+  files = packed[0]!.files.map(({ path }) => path);
+  return files;
+}
+
+let installed = false;
+
+/** Installs the packed package once. @returns false after a skip */
+function requirePackage(t: TestContext): boolean {
+  if (installed) return true;
+  pack();
+  cpSync(fileURLToPath(new URL('consumer', import.meta.url)), consumer, { recursive: true });
+  writeFileSync(join(consumer, 'package.json'), '{"type":"module"}\n');
+  installed = requireInstall(t, consumer, join(folder, `barewire-${version}.tgz`));
+  return installed;
+}
+
+test('the package holds JavaScript, declarations and the papers, and nothing of tests or tools', () => {
+  const paths = pack();
+  for (const path of ['package.json', 'LICENSE', 'CHANGELOG.md', 'bin/barewire.js', 'src/cli/main.js']) {
+    assert.ok(paths.includes(path), `${path} is missing`);
+  }
+  const strangers = paths.filter((path) =>
+    /(^(test|tools)\/|launch|\.(test|alloc|contract)\.|(?<!\.d)\.ts$)/.test(path),
+  );
+  assert.deepEqual(strangers, []);
+  assert.deepEqual(
+    paths.filter((path) => /^src\/[^/]+\/index\.js$/.test(path)).sort(),
+    folders.map((name) => `src/${name}/index.js`),
+  );
+});
+
+test('the packed manifest brings no Node along and exports every folder', () => {
+  pack();
+  const manifest = JSON.parse(readFileSync(join(folder, 'dist/package.json'), 'utf8')) as Record<
+    string,
+    unknown
+  >;
+  assert.deepEqual(manifest.exports, builtExports(folders));
+  assert.deepEqual(manifest.engines, { node: '>=24' });
+  for (const key of ['private', 'scripts', 'devDependencies', 'optionalDependencies']) {
+    assert.equal(key in manifest, false, `${key} is not for users`);
+  }
+});
+
+test('the declarations type-check in a strict project of a user', (t) => {
+  if (!requirePackage(t)) return;
+  const types = join(consumer, 'types');
+  mkdirSync(types, { recursive: true });
+  const imports = folders.map(
+    (name) => `import * as ${name}_ from 'barewire/${name}';\nexport { ${name}_ };\n`,
+  );
+  const wrong =
+    "import { viewOf } from 'barewire/ffi';\n// @ts-expect-error: a view is no number\nexport const n: number = viewOf(0, 0);\n";
+  writeFileSync(join(types, 'user.ts'), imports.join('') + wrong);
+  const compilerOptions = {
+    ...{ strict: true, noEmit: true, target: 'esnext', module: 'nodenext', skipLibCheck: false },
+    ...{ lib: ['esnext'], types: ['node'], typeRoots: [join(root, 'node_modules/@types')] },
+  };
+  writeFileSync(join(types, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['user.ts'] }));
+  output(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', types], consumer);
+});
+
+for (const major of [24, 26] as const) {
+  const requireMajor = (t: TestContext): string | undefined => {
+    if (!requirePackage(t)) return undefined;
+    return major === 26 ? process.execPath : requireNode(t, major);
+  };
+
+  test(`every subpath of the package imports on Node ${major}`, (t) => {
+    const node = requireMajor(t);
+    if (node === undefined) return;
+    const counts = JSON.parse(output(node, ['subpaths.mjs'], consumer)) as Record<string, number>;
+    assert.deepEqual(
+      Object.keys(counts),
+      folders.map((name) => `./${name}`),
+    );
+    for (const [subpath, count] of Object.entries(counts)) assert.ok(count > 0, `${subpath} exports nothing`);
+  });
+
+  test(`the package's command runs on Node ${major}`, (t) => {
+    const node = requireMajor(t);
+    if (node === undefined) return;
+    assert.equal(output(node, ['node_modules/.bin/barewire', '--version'], consumer), `${version}\n`);
+  });
+
+  test(`the package starts a lane on Node ${major}`, (t) => {
+    const node = requireMajor(t);
+    if (node === undefined) return;
+    assert.equal(output(node, ['lane.mjs'], consumer), '1000\n');
+  });
+
+  test(`the package's demo loses nothing on Node ${major}`, (t) => {
+    const node = requireMajor(t);
+    if (node === undefined || !requireRoot(t)) return;
+    const lines = output(node, ['node_modules/.bin/barewire', 'demo', '--json'], consumer)
+      .trimEnd()
+      .split('\n');
+    const result = JSON.parse(lines.at(-1)!) as { via: string; sent: number; received: number; lost: number };
+    assert.equal(result.via, 'xdp');
+    assert.ok(result.sent > 0);
+    assert.deepEqual({ received: result.received, lost: result.lost }, { received: result.sent, lost: 0 });
+  });
+}
