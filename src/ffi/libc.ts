@@ -228,6 +228,11 @@ export const schedSetscheduler: (pid: number, policy: number, parameter: Memory)
 /** @source sched_getscheduler(2) */
 export const schedGetscheduler: (pid: number) => number = libc.func('int sched_getscheduler(int pid)');
 
+/** @source sched_getparam(2); writes one int32, the priority */
+export const schedGetparam: (pid: number, parameter: Memory) => number = libc.func(
+  'int sched_getparam(int pid, void *parameter)',
+);
+
 /** @source sched_getcpu(3) */
 export const schedGetcpu: () => number = libc.func('int sched_getcpu()');
 

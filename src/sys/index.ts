@@ -16,6 +16,9 @@
  *
  * References: the manual pages named beside each function; linux/if_link.h, linux/ethtool.h, linux/rtnetlink.h.
  */
+export { allowedCores, isolatedCores, parseCores, pinThread, setAllowedCores } from './affinity.ts';
+export type { Capability, CapabilityFeature } from './capabilities.ts';
+export { featureCapabilities, lockLimit, missingCapabilities } from './capabilities.ts';
 export { nowNs } from './clock.ts';
 export type { SystemErrorInit } from './error.ts';
 export { check, errnoName, SystemError, UnsupportedError } from './error.ts';
@@ -27,6 +30,8 @@ export type { Feature, Offloads } from './features.ts';
 export { features, setFeatures, setOffloads } from './features.ts';
 export type { Hint } from './hints.ts';
 export { hintFor, hints } from './hints.ts';
+export type { Housekeeping, HousekeepingSpec } from './housekeeping.ts';
+export { housekeepingCores, startThreadPool } from './housekeeping.ts';
 export type { InterfaceInfo } from './interfaces.ts';
 export { interfaceInfo } from './interfaces.ts';
 export type {
@@ -55,8 +60,11 @@ export {
 } from './netlink/index.ts';
 export { NetworkNamespace, withNetns } from './netns.ts';
 export { PollSet } from './poll.ts';
+export { dieWithParent } from './process.ts';
 export type { MappedRegionSpec } from './region.ts';
 export { createMemfd, MAX_REGION_LEN, MappedFile, MappedRegion } from './region.ts';
+export type { Scheduling } from './scheduling.ts';
+export { scheduling, setRealtime } from './scheduling.ts';
 export type { SocketAddress } from './socketAddress.ts';
 export type { UdpSocketSpec } from './udpOpen.ts';
 export { UdpSocket } from './udpSocket.ts';
