@@ -1,12 +1,11 @@
 import { pathToFileURL } from 'node:url';
-import { getHeapStatistics } from 'node:v8';
+import { allocationSlope } from '../bench/harness/allocationSlope.ts';
 import type { AllocationCase } from './allocationCase.ts';
 
 // The child process of the allocation gate: measures the cases of one file, prints one JSON line for each.
 //
-// Two reads of the heap's counter can differ by 180 kB with nothing allocated between them, since it moves by whole
-// allocation buffers; the slope between n and 4n operations, n of 10^7 or more, cancels that. A late optimisation or
-// a compiler's own objects can still fall into one run, never into three: the best of three counts.
+// A late optimisation, or an object of the compiler's own, can fall into one measurement but never into three: the
+// smallest of a few slopes counts.
 
 /** What the gate knows of one case after it ran. */
 export interface AllocationResult {
@@ -23,25 +22,13 @@ export const LIMIT = 0.1;
 const MIN_OPERATIONS = 10_000_000;
 const ATTEMPTS = 3;
 
-/** Measures one case. @returns the smallest slope of a few attempts, never below 0 [bytes per operation] */
-export function measure(
-  { run, operations = MIN_OPERATIONS }: AllocationCase,
-  attempts: number = ATTEMPTS,
-): number {
-  run(operations >>> 3);
+/** Measures one case. @returns the smallest slope of a few attempts [bytes per operation] */
+export function measure({ run, operations }: AllocationCase, attempts: number = ATTEMPTS): number {
   let best = Number.POSITIVE_INFINITY;
   for (let attempt = 0; attempt < attempts && best >= LIMIT; attempt++) {
-    const short = allocatedBy(run, operations);
-    const long = allocatedBy(run, 4 * operations);
-    best = Math.min(best, Math.max(0, (long - short) / (3 * operations)));
+    best = Math.min(best, allocationSlope(run, operations));
   }
   return best;
-}
-
-function allocatedBy(run: (count: number) => void, count: number): number {
-  const before = getHeapStatistics().total_allocated_bytes;
-  run(count);
-  return getHeapStatistics().total_allocated_bytes - before;
 }
 
 if (import.meta.main) {

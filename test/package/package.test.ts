@@ -3,9 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, type TestContext, test } from 'node:test';
+import { after, before, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { builtExports, libraryFolders } from '../../tools/exports.ts';
+import { findTool } from '../support/debianTools.ts';
 import { requireInstall, requireNode, shellEnv } from '../support/registry.ts';
 import { requireRoot } from '../support/requirements.ts';
 
@@ -14,6 +15,7 @@ import { requireRoot } from '../support/requirements.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'barewire-package-'));
+const dist = join(folder, 'dist');
 const consumer = join(folder, 'consumer');
 after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -21,7 +23,7 @@ const folders = libraryFolders(root);
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 
 function run(program: string, args: readonly string[], cwd: string) {
-  return spawnSync(program, args, { cwd, env: shellEnv(process.execPath), encoding: 'utf8' });
+  return spawnSync(program, args, { cwd, env: shellEnv(program), encoding: 'utf8' });
 }
 
 /** Runs a program that has to succeed. @returns what it printed */
@@ -31,26 +33,23 @@ function output(program: string, args: readonly string[], cwd: string): string {
   return stdout;
 }
 
-let files: string[] | undefined;
+/** The paths in the package. */
+let paths: readonly string[] = [];
 
-/** Builds and packs once. @returns the paths in the package */
-function pack(): string[] {
-  if (files !== undefined) return files;
-  const dist = join(folder, 'dist');
+before(() => {
   output(process.execPath, [join(root, 'tools/build.ts'), dist], root);
-  const packed = JSON.parse(output('npm', ['pack', '--json', '--silent', dist], folder)) as {
-    files: { path: string }[];
-  }[];
-  files = packed[0]!.files.map(({ path }) => path);
-  return files;
-}
+  const npm = findTool('npm');
+  assert.ok(npm !== undefined, 'npm is not on PATH');
+  const report = output(npm, ['pack', '--json', '--silent', dist], folder);
+  const [packed] = JSON.parse(report) as { files: { path: string }[] }[];
+  paths = packed!.files.map(({ path }) => path);
+});
 
 let installed = false;
 
 /** Installs the packed package once. @returns false after a skip */
 function requirePackage(t: TestContext): boolean {
   if (installed) return true;
-  pack();
   cpSync(fileURLToPath(new URL('consumer', import.meta.url)), consumer, { recursive: true });
   writeFileSync(join(consumer, 'package.json'), '{"type":"module"}\n');
   installed = requireInstall(t, consumer, join(folder, `barewire-${version}.tgz`));
@@ -58,7 +57,6 @@ function requirePackage(t: TestContext): boolean {
 }
 
 test('the package holds JavaScript, declarations and the papers, and nothing of tests or tools', () => {
-  const paths = pack();
   for (const path of ['package.json', 'LICENSE', 'CHANGELOG.md', 'bin/barewire.js', 'src/cli/main.js']) {
     assert.ok(paths.includes(path), `${path} is missing`);
   }
@@ -73,11 +71,7 @@ test('the package holds JavaScript, declarations and the papers, and nothing of 
 });
 
 test('the packed manifest brings no Node along and exports every folder', () => {
-  pack();
-  const manifest = JSON.parse(readFileSync(join(folder, 'dist/package.json'), 'utf8')) as Record<
-    string,
-    unknown
-  >;
+  const manifest = JSON.parse(readFileSync(join(dist, 'package.json'), 'utf8')) as Record<string, unknown>;
   assert.deepEqual(manifest.exports, builtExports(folders));
   assert.deepEqual(manifest.engines, { node: '>=24' });
   for (const key of ['private', 'scripts', 'devDependencies', 'optionalDependencies']) {

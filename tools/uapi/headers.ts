@@ -72,19 +72,20 @@ export function evaluate(expression: string, lookup: Lookup): bigint | undefined
  */
 export class Headers {
   readonly #expressions = new Map<string, string>();
+  readonly #paths = new Map<string, string>();
   readonly #values = new Map<string, bigint | undefined>();
 
-  /** Reads the text of one more header. */
-  add(text: string): void {
+  /** Reads the text of one more header. @param path - what {@link Headers.source} gives for its constants */
+  add(path: string, text: string): void {
     const code = text
       .replace(/\/\*[\s\S]*?\*\//g, ' ')
       .replace(/\/\/.*/g, '')
       .replace(/\\\n/g, ' ');
     for (const [, name, expression] of code.matchAll(/^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+(\S.*)$/gm)) {
-      this.#define(name!, expression!);
+      this.#define(path, name!, expression!);
     }
     for (const [, body] of code.replace(/^[ \t]*#.*$/gm, '').matchAll(/\benum\b[^{;()]*\{([^}]*)\}/g)) {
-      this.#addEnum(body!);
+      this.#addEnum(path, body!);
     }
   }
 
@@ -101,18 +102,25 @@ export class Headers {
     return [...this.#expressions.keys()];
   }
 
-  #define(name: string, expression: string): void {
-    // A macro of its own name exports an enumerator to #ifdef.
-    if (expression.trim() !== name && !this.#expressions.has(name)) this.#expressions.set(name, expression);
+  /** Returns the path of the header that defines a name. */
+  source(name: string): string | undefined {
+    return this.#paths.get(name);
   }
 
-  #addEnum(body: string): void {
+  #define(path: string, name: string, expression: string): void {
+    // A macro of its own name exports an enumerator to #ifdef.
+    if (expression.trim() === name || this.#expressions.has(name)) return;
+    this.#expressions.set(name, expression);
+    this.#paths.set(name, path);
+  }
+
+  #addEnum(path: string, body: string): void {
     let previous = '';
     for (const entry of body.split(',')) {
       const match = /^\s*(\w+)\s*(?:=([\s\S]*))?$/.exec(entry);
       if (!match) continue;
       const implicit = previous === '' ? '0' : `${previous} + 1`;
-      this.#define(match[1]!, match[2]?.replace(/\s+/g, ' ') ?? implicit);
+      this.#define(path, match[1]!, match[2]?.replace(/\s+/g, ' ') ?? implicit);
       previous = match[1]!;
     }
   }

@@ -222,6 +222,7 @@ const system: ModuleSpec = {
     'asm-generic/mman.h',
     'asm-generic/resource.h',
     'linux/mman.h',
+    'asm-generic/hugetlb_encode.h',
     'linux/memfd.h',
     'linux/sched.h',
     'linux/prctl.h',
@@ -231,7 +232,7 @@ const system: ModuleSpec = {
   constants: [
     /^O_(RDONLY|RDWR|CLOEXEC|NONBLOCK)$/,
     /^PROT_(READ|WRITE)$/,
-    /^MAP_(SHARED|PRIVATE|ANONYMOUS|FIXED|POPULATE|HUGETLB|NORESERVE)$/,
+    /^MAP_(SHARED|PRIVATE|ANONYMOUS|POPULATE|HUGETLB|HUGE_2MB)$/,
     /^MADV_(DONTFORK|HUGEPAGE)$/,
     /^MFD_(CLOEXEC|HUGETLB|ALLOW_SEALING)$/,
     'CLOCK_MONOTONIC',

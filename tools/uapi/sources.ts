@@ -27,16 +27,13 @@ export function readBtf(): Btf | undefined {
   return existsSync(VMLINUX) ? new Btf(readFileSync(VMLINUX)) : undefined;
 }
 
-/** Reads the headers of a module that are installed, each with its path below /usr/include. */
-export function readHeaders(module: ModuleSpec): ReadonlyMap<string, Headers> {
-  const all = new Map<string, Headers>();
-  for (const path of module.headers) {
-    if (!existsSync(`${INCLUDE}/${path}`)) continue;
-    const headers = new Headers();
-    headers.add(readFileSync(`${INCLUDE}/${path}`, 'utf8'));
-    all.set(path, headers);
+/** Reads headers that are installed, by their paths below /usr/include. */
+export function readHeaders(paths: readonly string[]): Headers {
+  const headers = new Headers();
+  for (const path of paths) {
+    if (existsSync(`${INCLUDE}/${path}`)) headers.add(path, readFileSync(`${INCLUDE}/${path}`, 'utf8'));
   }
-  return all;
+  return headers;
 }
 
 /** Returns the constants that a module wants; the kernel's enums, then the headers, then the list of newer ones. */
@@ -50,12 +47,10 @@ export function constantsOf(module: ModuleSpec, btf: Btf): Constant[] {
     }
     if (!before) found.set(name, { name, value, source });
   };
-  for (const [path, headers] of readHeaders(module)) {
-    for (const wanted of module.constants) {
-      const names =
-        typeof wanted === 'string' ? [wanted] : headers.names().filter((name) => wanted.test(name));
-      for (const name of names) put(name, headers.value(name), path);
-    }
+  const headers = readHeaders(module.headers);
+  for (const wanted of module.constants) {
+    const names = typeof wanted === 'string' ? [wanted] : headers.names().filter((name) => wanted.test(name));
+    for (const name of names) put(name, headers.value(name), headers.source(name) ?? '');
   }
   for (const name of module.enums ?? []) {
     const values = btf.enum(name);
@@ -77,9 +72,7 @@ export function constantsOf(module: ModuleSpec, btf: Btf): Constant[] {
 /** Returns the number of a system call on both architectures; arm64 uses the generic table. */
 export function syscallNumbers(name: string): { x64: number; arm64: number } {
   const [x64, arm64] = ['x86_64-linux-gnu/asm/unistd_64.h', 'asm-generic/unistd.h'].map((path) => {
-    const headers = new Headers();
-    headers.add(readFileSync(`${INCLUDE}/${path}`, 'utf8'));
-    return headers.value(`__NR_${name}`);
+    return readHeaders([path]).value(`__NR_${name}`);
   });
   if (x64 === undefined || arm64 === undefined)
     throw new Error(`Cannot find the number of system call ${name}`);
