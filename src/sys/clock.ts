@@ -1,6 +1,5 @@
 import { addressOf, libc } from '../ffi/index.ts';
-
-const CLOCK_MONOTONIC = 1;
+import { CLOCK_MONOTONIC } from './uapi/index.ts';
 
 const timespec = new Uint32Array(4);
 const timespecPtr = addressOf(timespec);

@@ -1,18 +1,22 @@
 import { detachView, libc, viewOf } from '../ffi/index.ts';
 import { SystemError } from './error.ts';
 import { Fd } from './fd.ts';
+import {
+  MADV_DONTFORK,
+  MAP_ANONYMOUS,
+  MAP_HUGE_2MB,
+  MAP_HUGETLB,
+  MAP_POPULATE,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  MFD_CLOEXEC,
+  PROT_READ,
+  PROT_WRITE,
+} from './uapi/index.ts';
 
-const PROT_READ = 1;
-const PROT_WRITE = 2;
-const MAP_SHARED = 0x01;
-const MAP_PRIVATE = 0x02;
-const MAP_ANONYMOUS = 0x20;
-const MAP_POPULATE = 0x8000;
-const MAP_HUGETLB = 0x40000;
-const MFD_CLOEXEC = 1;
-const MADV_DONTFORK = 10;
 const HUGE_PAGE = 2 << 20;
 const SMALL_PAGE = 4096;
+const FOUR_GIB = 2 ** 32;
 
 /** Longest region: typed-array reads at offsets from 2^31 on are slow for ever at their site. [bytes] */
 export const MAX_REGION_LEN: number = 2 ** 31 - 1;
@@ -34,7 +38,7 @@ export interface MappedRegionSpec {
 /**
  * A piece of anonymous memory outside the V8 heap that the kernel or other threads may share.
  *
- * Populated at once, so that hot code meets no page fault. Says what it got: page size and lock, each with the reason
+ * Populated at once, so that hot code meets no page fault; crosses no multiple of 4 GiB. Says what it got: page size and lock, each with the reason
  * when it is weaker than asked. {@link MappedRegion.close} detaches this isolate's view, so later use throws.
  *
  * NB: other isolates that view the same memory must have let go before the owner closes it.
@@ -144,7 +148,7 @@ function mapPages(spec: MappedRegionSpec, what: string): Pages {
   let reason: string | undefined;
   if (spec.hugePages === 'try' || spec.hugePages === 'strict') {
     const len = Math.ceil(spec.len / HUGE_PAGE) * HUGE_PAGE;
-    const ptr = libc.mmap(0, len, PROT_READ | PROT_WRITE, flags | MAP_HUGETLB, -1, 0);
+    const ptr = mapArena(len, flags | MAP_HUGETLB | MAP_HUGE_2MB);
     if (ptr !== -1) return keepFromChildren({ ptr, len, pageSize: HUGE_PAGE, reason: undefined });
     const error = new SystemError('Cannot map huge pages for', {
       syscall: 'mmap(MAP_HUGETLB)',
@@ -154,9 +158,32 @@ function mapPages(spec: MappedRegionSpec, what: string): Pages {
     reason = error.message;
   }
   const len = Math.ceil(spec.len / SMALL_PAGE) * SMALL_PAGE;
-  const ptr = libc.mmap(0, len, PROT_READ | PROT_WRITE, flags, -1, 0);
+  const ptr = mapArena(len, flags);
   if (ptr === -1) throw new SystemError(`Cannot map ${len} bytes for`, { syscall: 'mmap', subject: what });
   return keepFromChildren({ ptr, len, pageSize: SMALL_PAGE, reason });
+}
+
+/**
+ * Maps memory that crosses no multiple of 4 GiB: the high half of every pointer into it is the same.
+ *
+ * @returns its ptr, or -1
+ */
+function mapArena(len: number, flags: number): number {
+  const ptr = libc.mmap(0, len, PROT_READ | PROT_WRITE, flags, -1, 0);
+  const line = ptr === -1 ? undefined : crossedLine(ptr, len);
+  if (line === undefined) return ptr;
+  libc.munmap(ptr, len);
+  // The address is a wish, and what lies below the line is usually free: the kernel hands out addresses downwards.
+  const again = libc.mmap(line - len, len, PROT_READ | PROT_WRITE, flags, -1, 0);
+  if (again === -1 || crossedLine(again, len) === undefined) return again;
+  libc.munmap(again, len);
+  return -1;
+}
+
+/** Returns the multiple of 4 GiB that lies inside a piece of memory, or undefined when there is none. */
+export function crossedLine(ptr: number, len: number): number | undefined {
+  const line = Math.ceil((ptr + 1) / FOUR_GIB) * FOUR_GIB;
+  return line < ptr + len ? line : undefined;
 }
 
 /** NB: a fork would copy-on-write pages that the kernel still writes to, and the parent would read stale ones. */

@@ -52,6 +52,9 @@ export const BPF_LEN = 128;
 /** @source linux/bpf_common.h */
 export const BPF_MSH = 160;
 
+/** @source linux/bpf.h */
+export const BPF_DW = 24;
+
 /** @source linux/bpf_common.h */
 export const BPF_ADD = 0;
 
@@ -85,30 +88,6 @@ export const BPF_MOD = 144;
 /** @source linux/bpf_common.h */
 export const BPF_XOR = 160;
 
-/** @source linux/bpf_common.h */
-export const BPF_JA = 0;
-
-/** @source linux/bpf_common.h */
-export const BPF_JEQ = 16;
-
-/** @source linux/bpf_common.h */
-export const BPF_JGT = 32;
-
-/** @source linux/bpf_common.h */
-export const BPF_JGE = 48;
-
-/** @source linux/bpf_common.h */
-export const BPF_JSET = 64;
-
-/** @source linux/bpf_common.h */
-export const BPF_K = 0;
-
-/** @source linux/bpf_common.h */
-export const BPF_X = 8;
-
-/** @source linux/bpf.h */
-export const BPF_DW = 24;
-
 /** @source linux/bpf.h */
 export const BPF_MOV = 176;
 
@@ -129,6 +108,27 @@ export const BPF_FROM_LE = 0;
 
 /** @source linux/bpf.h */
 export const BPF_FROM_BE = 8;
+
+/** @source linux/bpf_common.h */
+export const BPF_JA = 0;
+
+/** @source linux/bpf_common.h */
+export const BPF_JEQ = 16;
+
+/** @source linux/bpf_common.h */
+export const BPF_JGT = 32;
+
+/** @source linux/bpf_common.h */
+export const BPF_JGE = 48;
+
+/** @source linux/bpf_common.h */
+export const BPF_JSET = 64;
+
+/** @source linux/bpf_common.h */
+export const BPF_K = 0;
+
+/** @source linux/bpf_common.h */
+export const BPF_X = 8;
 
 /** @source linux/bpf.h */
 export const BPF_JMP32 = 6;

@@ -10,21 +10,6 @@ export const AF_INET = 2;
 /** @source x86_64-linux-gnu/bits/socket.h */
 export const AF_INET6 = 10;
 
-/** @source x86_64-linux-gnu/bits/socket.h */
-export const MSG_PEEK = 2;
-
-/** @source x86_64-linux-gnu/bits/socket.h */
-export const MSG_CTRUNC = 8;
-
-/** @source x86_64-linux-gnu/bits/socket.h */
-export const MSG_TRUNC = 32;
-
-/** @source x86_64-linux-gnu/bits/socket.h */
-export const MSG_DONTWAIT = 64;
-
-/** @source x86_64-linux-gnu/bits/socket.h */
-export const MSG_WAITFORONE = 65536;
-
 /** @source x86_64-linux-gnu/bits/socket_type.h */
 export const SOCK_STREAM = 1;
 
@@ -79,6 +64,39 @@ export const SO_MEMINFO = 55;
 /** @source asm-generic/socket.h */
 export const SO_BUSY_POLL_BUDGET = 70;
 
+/** @source linux/sock_diag.h */
+export const SK_MEMINFO_DROPS = 8;
+
+/** @source linux/sock_diag.h */
+export const SK_MEMINFO_VARS = 9;
+
+/** @source linux/in.h */
+export const IPPROTO_IP = 0;
+
+/** @source linux/in.h */
+export const IPPROTO_UDP = 17;
+
+/** @source linux/in.h */
+export const IPPROTO_IPV6 = 41;
+
+/** @source linux/in6.h */
+export const IPV6_V6ONLY = 26;
+
+/** @source x86_64-linux-gnu/bits/socket.h */
+export const MSG_PEEK = 2;
+
+/** @source x86_64-linux-gnu/bits/socket.h */
+export const MSG_CTRUNC = 8;
+
+/** @source x86_64-linux-gnu/bits/socket.h */
+export const MSG_TRUNC = 32;
+
+/** @source x86_64-linux-gnu/bits/socket.h */
+export const MSG_DONTWAIT = 64;
+
+/** @source x86_64-linux-gnu/bits/socket.h */
+export const MSG_WAITFORONE = 65536;
+
 /** @source asm-generic/poll.h */
 export const POLLIN = 1;
 
@@ -93,24 +111,6 @@ export const POLLHUP = 16;
 
 /** @source asm-generic/poll.h */
 export const POLLNVAL = 32;
-
-/** @source linux/in.h */
-export const IPPROTO_IP = 0;
-
-/** @source linux/in.h */
-export const IPPROTO_UDP = 17;
-
-/** @source linux/in.h */
-export const IPPROTO_IPV6 = 41;
-
-/** @source linux/in6.h */
-export const IPV6_V6ONLY = 26;
-
-/** @source linux/sock_diag.h */
-export const SK_MEMINFO_DROPS = 8;
-
-/** @source linux/sock_diag.h */
-export const SK_MEMINFO_VARS = 9;
 
 /** Offsets of the members and the size. [bytes] @source struct sockaddr_in */
 export const sockaddr_in = {

@@ -20,9 +20,6 @@ export const PROT_READ = 1;
 export const PROT_WRITE = 2;
 
 /** @source asm-generic/mman-common.h */
-export const MAP_FIXED = 16;
-
-/** @source asm-generic/mman-common.h */
 export const MAP_ANONYMOUS = 32;
 
 /** @source asm-generic/mman-common.h */
@@ -31,20 +28,20 @@ export const MAP_POPULATE = 32768;
 /** @source asm-generic/mman-common.h */
 export const MAP_HUGETLB = 262144;
 
-/** @source asm-generic/mman-common.h */
-export const MADV_DONTFORK = 10;
-
-/** @source asm-generic/mman-common.h */
-export const MADV_HUGEPAGE = 14;
-
-/** @source asm-generic/mman.h */
-export const MAP_NORESERVE = 16384;
-
 /** @source linux/mman.h */
 export const MAP_SHARED = 1;
 
 /** @source linux/mman.h */
 export const MAP_PRIVATE = 2;
+
+/** @source linux/mman.h */
+export const MAP_HUGE_2MB = 1409286144;
+
+/** @source asm-generic/mman-common.h */
+export const MADV_DONTFORK = 10;
+
+/** @source asm-generic/mman-common.h */
+export const MADV_HUGEPAGE = 14;
 
 /** @source linux/memfd.h */
 export const MFD_CLOEXEC = 1;
@@ -54,6 +51,9 @@ export const MFD_ALLOW_SEALING = 2;
 
 /** @source linux/memfd.h */
 export const MFD_HUGETLB = 4;
+
+/** @source linux/time.h */
+export const CLOCK_MONOTONIC = 1;
 
 /** @source linux/sched.h */
 export const CLONE_NEWNET = 1073741824;
@@ -84,9 +84,6 @@ export const PR_SET_PDEATHSIG = 1;
 
 /** @source linux/prctl.h */
 export const PR_GET_PDEATHSIG = 2;
-
-/** @source linux/time.h */
-export const CLOCK_MONOTONIC = 1;
 
 /** @source linux/capability.h */
 export const CAP_NET_ADMIN = 12;
