@@ -6,5 +6,9 @@ import { launch, runsTypeScript } from './launch.js';
 
 const main = new URL('../src/cli/main.ts', import.meta.url);
 
-if (runsTypeScript) await import(main.href);
-else launch([fileURLToPath(main), ...process.argv.slice(2)]);
+if (runsTypeScript) {
+  delete process.env.BAREWIRE_LAUNCHER;
+  await import(main.href);
+} else {
+  launch([fileURLToPath(main), ...process.argv.slice(2)], { followed: true });
+}

@@ -58,13 +58,14 @@ function missingNode(name) {
 /**
  * Becomes (or, before Node 22.15, starts and stands in for) Node 26 with the given arguments.
  *
- * Standard streams are inherited; signals, the exit code and a death by signal pass through. A stand-in that is
- * killed with -9 can pass nothing on, so its process id goes along as BAREWIRE_LAUNCHER: the child asks the kernel to
- * die with it (sys/ does that). SIGINT may reach the child more than once: from the terminal and from here.
+ * Standard streams are inherited; signals, the exit code and a death by signal pass through. SIGINT may reach a child
+ * more than once: from the terminal and from here.
  *
  * @param {readonly string[]} args - arguments for node
+ * @param {{ followed?: boolean }} [options] - followed: the child dies with us even when we are killed with -9 and can
+ *   pass nothing on. It asks the kernel for that itself, once it reads our process id in BAREWIRE_LAUNCHER
  */
-export function launch(args) {
+export function launch(args, { followed = false } = {}) {
   let node;
   try {
     node = findNode();
@@ -73,13 +74,12 @@ export function launch(args) {
     process.exitCode = 1;
     return;
   }
-  const { BAREWIRE_LAUNCHER: _, ...env } = process.env;
+  const env = { ...process.env };
+  delete env.BAREWIRE_LAUNCHER;
   if (process.execve) process.execve(node, [node, ...args], env);
 
-  const child = spawn(node, args, {
-    stdio: 'inherit',
-    env: { ...env, BAREWIRE_LAUNCHER: String(process.pid) },
-  });
+  if (followed) env.BAREWIRE_LAUNCHER = String(process.pid);
+  const child = spawn(node, args, { stdio: 'inherit', env });
   for (const signal of FORWARDED)
     process.on(signal, () => child.kill(/** @type {NodeJS.Signals} */ (signal)));
   child.on('error', (error) => {

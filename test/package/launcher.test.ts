@@ -63,17 +63,44 @@ for (const major of [20, 22, 24] as const) {
     child.kill('SIGINT');
     assert.deepEqual(await once(child, 'exit'), [null, 'SIGKILL']);
   });
+}
 
-  test(`launch.js under Node ${NODE_VERSIONS[major]} names itself only while it stands beside its child`, (t) => {
+for (const major of [20, 22] as const) {
+  test(`launch() under Node ${NODE_VERSIONS[major]} names itself only to a child that shall follow it`, (t) => {
     const node = requireNode(t, major);
     if (node === undefined) return;
     const program = 'console.log(process.ppid, process.env.BAREWIRE_LAUNCHER)';
-    const { stdout } = run(node, [launcher, '-e', program], root, { BAREWIRE_LAUNCHER: '1' });
-    const [parent, named] = stdout.trim().split(' ');
-    assert.equal(named, major === 20 ? parent : 'undefined');
-    assert.equal(parent === String(process.pid), major !== 20);
+    const named = (options: string): string[] => {
+      const call = `import { launch } from ${JSON.stringify(launcher)}; launch(['-e', ${JSON.stringify(program)}]${options})`;
+      const args = ['--input-type=module', '-e', call];
+      return run(node, args, root, { BAREWIRE_LAUNCHER: '1' }).stdout.trim().split(' ');
+    };
+    const [parent, name] = named(', { followed: true }');
+    if (major === 20) assert.equal(name, parent);
+    else assert.deepEqual([parent, name], [String(process.pid), 'undefined']);
+    assert.equal(named('')[1], 'undefined');
   });
 }
+
+test('a child that follows its launcher dies with it, even after kill -9', async (t) => {
+  const node = requireNode(t, 20);
+  if (node === undefined) return;
+  const sys = new URL('../../src/sys/index.ts', import.meta.url).href;
+  const program = `import { dieWithParent } from ${JSON.stringify(sys)};
+    console.log(dieWithParent());
+    setInterval(() => {}, 1000);`;
+  const args = JSON.stringify(['--input-type=module', '-e', program]);
+  const call = `import { launch } from ${JSON.stringify(launcher)}; launch(${args}, { followed: true })`;
+  const child = spawn(node, ['--input-type=module', '-e', call], {
+    env: shellEnv(node),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  const lines = child.stdout.setEncoding('utf8')[Symbol.asyncIterator]();
+  assert.equal((await lines.next()).value, 'true\n');
+  child.kill('SIGKILL');
+  assert.equal((await lines.next()).done, true, 'the child still holds the pipe');
+});
 
 test('without Node 26 the command says what is missing and how to get it', (t) => {
   const node = requireNode(t, 20);
