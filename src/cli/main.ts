@@ -1,14 +1,30 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { benchCommand } from './bench.ts';
+import { demoCommand } from './demo.ts';
+import { receiveCommand } from './receive.ts';
 
 const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 
+if (process.env.BAREWIRE_LAUNCHER !== undefined) {
+  const { dieWithParent } = await import('../sys/index.ts');
+  dieWithParent();
+}
+
 const program = new Command('barewire')
   .description('Kernel-bypass networking for TypeScript')
   .version(manifest.version)
+  .addCommand(demoCommand())
+  .addCommand(receiveCommand())
   .addCommand(benchCommand());
 
-await program.parseAsync();
+try {
+  await program.parseAsync();
+} catch (error) {
+  // What the user can mend says so in its message; the stack is for whoever mends Barewire.
+  const debug = process.env.BAREWIRE_DEBUG !== undefined;
+  console.error(error instanceof Error && !debug ? `barewire: ${error.message}` : error);
+  process.exitCode = 1;
+}

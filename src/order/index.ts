@@ -11,6 +11,12 @@
  * one table, so that counters indexed by the negated code explain every payload. Hot functions allocate nothing, throw
  * nothing and use no BigInt. Times are CLOCK_MONOTONIC in ns, NaN when unknown.
  *
+ * - {@link Source}: yields payloads to a {@link PayloadHandler}: {@link PortSource} the frames of any port,
+ *   {@link UdpSource} a kernel socket; {@link openSource} takes a spec string. Decoders know no source.
+ * - {@link OrderReceiver}: payloads to orders, counted and measured on a {@link ReceiverPage}; to an
+ *   {@link OrderHandler}: {@link BookHandler} on the same lane, or {@link QueueHandler} and {@link QueueReader} across
+ *   threads. {@link receiveOrders} runs it all on a lane.
+ *
  * It does not answer orders, know owners or several symbols, or keep anything on disk.
  *
  * References: docs/architecture.md, "Life of a packet".
@@ -24,7 +30,10 @@ export {
   Trade,
   TradeSink,
 } from './book/index.ts';
+export { BookHandler, type TradeListener } from './bookHandler.ts';
+export { createBook } from './createBook.ts';
 export { formatDecimal, highHalf, joinHalves, lowHalf, parseDecimal } from './decimal.ts';
+export { type OpenSourceOptions, openSource } from './openSource.ts';
 export {
   OrderError,
   type OrderErrorName,
@@ -33,6 +42,8 @@ export {
   orderErrorNames,
   Side,
 } from './order.ts';
+export { type OrderHandler, OrderReceiver } from './orderReceiver.ts';
+export { PortSource, type PortSourceSpec } from './portSource.ts';
 export {
   decodeIntendedTime,
   decodeOrder,
@@ -45,3 +56,8 @@ export {
   STAMPED_ORDER_LEN,
   writeOrderRecord,
 } from './protocol.ts';
+export { QueueHandler, QueueReader } from './queueHandler.ts';
+export { type ReceiveOrdersSpec, type RunningReceiver, receiveOrders } from './receiveOrders.ts';
+export { type LatencyReading, ReceiverPage, type ReceiverReading } from './receiverPage.ts';
+export type { PayloadHandler, Source, SourceReport } from './source.ts';
+export { UdpSource, type UdpSourceSpec } from './udpSource.ts';

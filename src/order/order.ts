@@ -34,6 +34,8 @@ export const OrderError = {
   sweepTooLong: -8,
   /** No order with the id to cancel rests in the book: never submitted, rejected, filled or cancelled before. */
   unknownId: -9,
+  /** The queue to the thread that handles orders is full. */
+  queueFull: -10,
 } as const;
 
 /** The name of an {@link OrderError}. */
@@ -61,6 +63,7 @@ export const orderErrorHelp: Readonly<Record<OrderErrorName | 'accepted', string
   tradesFull: 'orders that found no room for their trades at the time',
   sweepTooLong: 'orders with more trades than the trade sink holds',
   unknownId: 'cancels of an order that does not rest in the book',
+  queueFull: 'orders that found the queue to the next thread full',
 };
 
 /**

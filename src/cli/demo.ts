@@ -1,0 +1,113 @@
+import { Command, Option } from 'commander';
+import type { DemoPath, DemoProgress, DemoResult } from '../order/demo/demo.ts';
+import { columns, duration, reasons, whole } from './columns.ts';
+import { positiveNumber, wholeNumber } from './numbers.ts';
+import { StatusLine } from './statusLine.ts';
+
+interface DemoFlags {
+  rate: number;
+  seconds: number;
+  seed: number;
+  json?: boolean;
+  strict?: boolean;
+}
+
+/** Builds `barewire demo`, the main job. */
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description('send orders as UDP datagrams into an order book, over AF_XDP and over node:dgram')
+    .addOption(new Option('--rate <orders>', 'orders per second').argParser(positiveNumber).default(50_000))
+    .addOption(new Option('--seconds <seconds>', 'length of each path').argParser(positiveNumber).default(5))
+    .addOption(new Option('--seed <seed>', 'of the order flow').argParser(wholeNumber).default(1))
+    .option('--json', 'print one JSON object as the last line instead of the table')
+    .option('--strict', 'fail instead of falling back to kernel sockets')
+    .action(demo);
+}
+
+async function demo(flags: DemoFlags): Promise<void> {
+  const { runDemo } = await import('../order/demo/demo.ts');
+  const abort = new AbortController();
+  const stop = (): void => abort.abort(new Error('Stopped: the demo was interrupted'));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+  const status = new StatusLine();
+  try {
+    const result = await runDemo({
+      rate: flags.rate,
+      seconds: flags.seconds,
+      seed: flags.seed,
+      strict: flags.strict ?? false,
+      signal: abort.signal,
+      onProgress: (progress) => status.show(describe(progress)),
+    });
+    status.clear();
+    console.log(flags.json ? JSON.stringify(toJson(result)) : report(result, flags));
+  } catch (error) {
+    status.clear();
+    if (!abort.signal.aborted) throw error;
+    process.exitCode = 130;
+  }
+}
+
+function describe(progress: DemoProgress): string {
+  const { via, done, received, perSecond, book, bidLevels, askLevels, dropped, latencyNs } = progress;
+  const bar = '#'.repeat(Math.round(done * 20)).padEnd(20, '.');
+  return (
+    `${via.padEnd(5)} [${bar}] ${whole(received)} received, ${whole(perSecond)}/s, ` +
+    `book ${whole(book)} on ${bidLevels}+${askLevels} levels, drops ${whole(dropped)}, ` +
+    `p50 ${duration(latencyNs.p50)} p99 ${duration(latencyNs.p99)}`
+  );
+}
+
+/** The object of `--json`; counts are of our path. */
+function toJson({ ours, dgram, reason }: DemoResult): object {
+  return {
+    via: ours.via,
+    accelerated: ours.accelerated,
+    reason: reason ?? null,
+    mode: ours.mode,
+    sent: ours.sent,
+    received: ours.received,
+    lost: ours.lost,
+    rejected: ours.rejected,
+    trades: ours.trades,
+    book: ours.book,
+    latencyNs: { ours: ours.latencyNs, dgram: dgram.latencyNs },
+    dgram: { sent: dgram.sent, received: dgram.received, lost: dgram.lost },
+  };
+}
+
+function report({ ours, dgram, reason }: DemoResult, { rate, seconds }: DemoFlags): string {
+  const row = (name: string, cell: (path: DemoPath) => string): string[] => [name, cell(ours), cell(dgram)];
+  const ratio = dgram.latencyNs.p50 / ours.latencyNs.p50;
+  const table = columns(
+    [
+      ['', ours.accelerated ? 'AF_XDP' : 'kernel UDP', 'node:dgram'],
+      row('sent', (path) => whole(path.sent)),
+      row('received', (path) => whole(path.received)),
+      row('in the book', (path) => whole(path.book)),
+      row('rejected', (path) => reasons(path.rejected)),
+      row('lost', (path) => whole(path.lost)),
+      row('trades', (path) => whole(path.trades)),
+      row('wire to book p50', (path) => duration(path.latencyNs.p50)),
+      row('             p99', (path) => duration(path.latencyNs.p99)),
+      row('             p99.9', (path) => duration(path.latencyNs.p999)),
+      row('             max', (path) => duration(path.latencyNs.max)),
+      row('sender late by at most', (path) => duration(path.senderLateNs)),
+    ],
+    ['left', 'right', 'right'],
+  );
+  const notes = [
+    `${whole(rate)} orders/s for ${seconds} s on each path; ours: ${ours.mode}`,
+    ...ours.reasons,
+    ...lossNotes(ours),
+    ...lossNotes(dgram),
+    ratio > 1 ? `node:dgram takes ${ratio.toFixed(1)} times as long at the median` : '',
+    ...(reason === undefined ? [] : [`Not accelerated. ${reason}`, 'With AF_XDP: sudo npm start']),
+  ];
+  return [table, '', ...notes.filter((note) => note !== '')].join('\n');
+}
+
+function lossNotes({ via, drops }: DemoPath): string[] {
+  const text = reasons(drops);
+  return text === '-' ? [] : [`Lost or refused before the decoder, ${via}: ${text}`];
+}
