@@ -199,7 +199,7 @@ export const eventfd: (initial: number, flags: number) => number = libc.func(
   'int eventfd(uint initial, int flags)',
 );
 
-/** @source inet_pton(3); returns 1, or 0 when `text` is no address of the family */
+/** Reads an IP address. @source inet_pton(3); returns 1, or 0 when `text` is no address of the family */
 export const inetPton: (family: number, text: string, address: Memory) => number = libc.func(
   'int inet_pton(int family, str text, void *address)',
 );
@@ -228,7 +228,7 @@ export const schedSetscheduler: (pid: number, policy: number, parameter: Memory)
 /** @source sched_getscheduler(2) */
 export const schedGetscheduler: (pid: number) => number = libc.func('int sched_getscheduler(int pid)');
 
-/** @source sched_getparam(2); writes one int32, the priority */
+/** Reads the priority of a thread. @source sched_getparam(2); writes one int32, the priority */
 export const schedGetparam: (pid: number, parameter: Memory) => number = libc.func(
   'int sched_getparam(int pid, void *parameter)',
 );

@@ -62,7 +62,7 @@ export class DatagramSlots implements Disposable {
     }
   }
 
-  /** Where slot i's socket address is in {@link DatagramSlots.view}. @hot */
+  /** Where slot i's socket address is in {@link DatagramSlots.view}. */
   nameOffset(i: number): number {
     return this.#names + i * NAME_STRIDE;
   }

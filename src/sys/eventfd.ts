@@ -23,7 +23,7 @@ export class EventFd implements Disposable {
     this.#owner = owner;
   }
 
-  /** @param what - for leak reports: `stop of lane 2` */
+  /** Opens an eventfd without signals. @param what - for leak reports: `stop of lane 2` */
   static create(what: string): EventFd {
     const fd = libc.eventfd(0, O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) throw new SystemError('Cannot create eventfd', { syscall: 'eventfd', subject: what });
