@@ -26,6 +26,9 @@ import { renderTable } from './harness/table.ts';
 
 /** Every case by name, in the order in which they run; loaded when wanted. */
 const CASES: Readonly<Record<string, () => Promise<BenchCase>>> = {
+  ingest: async () => (await import('./micro/ingest.ts')).ingest,
+  alloc: async () => (await import('./micro/alloc.ts')).alloc,
+  rtt: async () => (await import('./system/rtt.ts')).rtt,
   ring: async () => (await import('./micro/ring.ts')).ring,
 };
 

@@ -1,8 +1,9 @@
 import { SpscQueue } from '../../src/core/index.ts';
 import { siblingUrl } from '../../src/lane/siblingUrl.ts';
+import { allowedCores } from '../../src/sys/index.ts';
 import type { BenchCase } from '../harness/benchCase.ts';
 import { Isolate } from '../harness/isolate.ts';
-import type { RingMemory, RingTask } from './ringEnds.ts';
+import type { RingEnd, RingTask } from './ringEnds.ts';
 
 /** A record is half a cache line. The queue, 128 KiB, outgrows the first-level cache and fits the second. */
 const QUEUE = { recordLen: 32, capacity: 4096 } as const;
@@ -12,14 +13,16 @@ export const ring: BenchCase = {
   name: 'ring',
   about: 'SPSC queue between two threads: 32-byte records in bursts of 64, and one record there and back',
   kind: 'micro',
+  needs: () => (allowedCores().length < 2 ? 'it needs two cores, and may use one' : undefined),
   async run(context) {
     const size = SpscQueue.sizeOf(QUEUE);
-    const memory: RingMemory = { buffer: new SharedArrayBuffer(2 * size), there: 0, back: size };
+    const memory = { buffer: new SharedArrayBuffer(2 * size), there: 0, back: size };
     SpscQueue.create(memory.buffer, memory.there, QUEUE);
     SpscQueue.create(memory.buffer, memory.back, QUEUE);
     const module = siblingUrl(import.meta.url, './ringEnds');
-    await using first = new Isolate<RingTask, number>(module, memory);
-    await using second = new Isolate<RingTask, number>(module, memory);
+    const [one, two] = allowedCores() as [number, number];
+    await using first = new Isolate<RingTask, number>(module, { ...memory, core: one } satisfies RingEnd);
+    await using second = new Isolate<RingTask, number>(module, { ...memory, core: two } satisfies RingEnd);
 
     /** @returns time of a record, one way [ns] */
     const stream = async (seconds: number): Promise<number> => {

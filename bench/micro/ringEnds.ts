@@ -5,11 +5,15 @@ import { performance } from 'node:perf_hooks';
 import { workerData } from 'node:worker_threads';
 import type { SpscConsumer, SpscProducer } from '../../src/core/index.ts';
 import { SpscQueue } from '../../src/core/index.ts';
+import { pinThread } from '../../src/sys/index.ts';
 import { serve } from '../harness/isolate.ts';
 import { median } from '../harness/median.ts';
+import { timeSlices } from '../harness/timeSlices.ts';
 
-/** Where the queues of the `ring` case lie. */
-export interface RingMemory {
+/** Where the queues of the `ring` case lie, and where the thread is to run. */
+export interface RingEnd {
+  /** The core that the thread is pinned to. */
+  readonly core: number;
   readonly buffer: SharedArrayBuffer;
   /** Offset of the queue from the first thread to the second [bytes]. */
   readonly there: number;
@@ -27,28 +31,29 @@ export interface RingTask {
 }
 
 const BURST = 64;
-/** Records between two readings of the clock by the reader, about a millisecond. */
-const SLICE = 65_536;
-/** Round trips between two readings of the clock, each of which costs a good part of one. */
+/** Records between two readings of the clock. */
+const SLICE = 8192;
+/** Round trips between two readings of the clock, which costs a good part of one. */
 const TRIPS = 64;
 
 // A record: its number in words 0 to 6, each one more than the word before; word 7 is 1 in the last record, otherwise 0.
 const LAST = 7;
 
-const { buffer, there, back } = workerData as RingMemory;
+const { core, buffer, there, back } = workerData as RingEnd;
+pinThread(core);
 
 serve(({ role, seconds }: RingTask): number => {
   const producer = SpscQueue.open(buffer, role === 'answer' ? back : there).producer();
   const consumer = SpscQueue.open(buffer, role === 'call' ? back : there).consumer();
-  const endMs = performance.now() + seconds * 1e3;
-  if (role === 'write') return write(producer, endMs);
+  if (role === 'write') return write(producer, seconds);
   if (role === 'read') return read(consumer);
-  if (role === 'call') return call(producer, consumer, endMs);
+  if (role === 'call') return call(producer, consumer, seconds);
   return answer(producer, consumer);
 });
 
 /** Streams records until the time is over. @returns how many */
-function write(producer: SpscProducer, endMs: number): number {
+function write(producer: SpscProducer, seconds: number): number {
+  const endMs = performance.now() + seconds * 1e3;
   let sent = 0;
   while (performance.now() < endMs) {
     for (const next = sent + SLICE; sent < next; ) {
@@ -90,19 +95,15 @@ function read(consumer: SpscConsumer): number {
 }
 
 /** Sends records one at a time, each after the one before came back. @returns median round trip over groups [ns] */
-function call(producer: SpscProducer, consumer: SpscConsumer, endMs: number): number {
-  const groups: number[] = [];
+function call(producer: SpscProducer, consumer: SpscConsumer, seconds: number): number {
   let wrong = 0;
   let trip = 0;
-  for (let start = performance.now(); start < endMs; ) {
+  const ns = timeSlices(seconds, TRIPS, () => {
     for (let i = 0; i < TRIPS; i++) wrong |= callOnce(producer, consumer, trip++, 0);
-    const now = performance.now();
-    groups.push(((now - start) * 1e6) / TRIPS);
-    start = now;
-  }
+  });
   wrong |= callOnce(producer, consumer, trip, 1);
   if (wrong !== 0) throw new Error('Cannot trust the queue: an answer is not the record sent');
-  return median(groups);
+  return ns;
 }
 
 function callOnce(producer: SpscProducer, consumer: SpscConsumer, number: number, last: number): number {
