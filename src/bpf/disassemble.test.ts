@@ -38,7 +38,7 @@ const texts: readonly [string, (a: Assembler) => void][] = [
   ['*(u8 *)(r1 + 0) = r2', (a) => a.stx('u8', r1, 0, r2)],
   ['lock *(u32 *)(r1 + 8) |= w2', (a) => a.atomic('or', 'u32', r1, 8, r2)],
   ['r2 = atomic_fetch_add((u64 *)(r1 + 8), r2)', (a) => a.atomic('fetch_add', 'u64', r1, 8, r2)],
-  ['w2 = xchg_32(r1 + 8, w2)', (a) => a.atomic('xchg', 'u32', r1, 8, r2)],
+  ['w2 = xchg32_32(r1 + 8, w2)', (a) => a.atomic('xchg', 'u32', r1, 8, r2)],
   ['r0 = cmpxchg_64(r1 + 8, r0, r2)', (a) => a.atomic('cmpxchg', 'u64', r1, 8, r2)],
   ['r3 = 0x1122334455667788 ll', (a) => a.lddw(r3, 0x1122334455667788n)],
   ['r3 = map flows ll', (a) => a.ldMap(r3, 'flows')],

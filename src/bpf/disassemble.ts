@@ -108,10 +108,11 @@ function formatStore(instruction: Instruction): string {
   const value = `${wide ? 'r' : 'w'}${src}`;
   const address = `r${dst} ${signed(instruction.offset)}`;
   const bits = wide ? '64' : '32';
-  if (immediate === k.BPF_XCHG) return `${value} = xchg_${bits}(${address}, ${value})`;
+  const exchange = wide ? 'xchg_64' : 'xchg32_32';
+  if (immediate === k.BPF_XCHG) return `${value} = ${exchange}(${address}, ${value})`;
   if (immediate === k.BPF_CMPXCHG) {
     const old = wide ? 'r0' : 'w0';
-    return `${old} = cmpxchg_${bits}(${address}, ${old}, ${value})`;
+    return `${old} = cmp${exchange}(${address}, ${old}, ${value})`;
   }
   const operation = immediate & ~k.BPF_FETCH;
   if (immediate & k.BPF_FETCH) {

@@ -1,4 +1,4 @@
-import { parseIp } from '../sys/netlink/address.ts';
+import { parseIp } from '../wire/ip-address.ts';
 
 /** UDP datagrams that are ours. */
 export interface FlowSpec {
@@ -33,7 +33,7 @@ export function destinationsOf(flow: FlowSpec): Destination[] {
     const versions = version === undefined ? ([4, 6] as const) : ([version] as const);
     return versions.map((each) => ({ version: each, port, address: undefined }));
   }
-  const address = typeof flow.address === 'string' ? parseIp(flow.address).bytes : flow.address.slice();
+  const address = typeof flow.address === 'string' ? parseIp(flow.address) : flow.address.slice();
   if (address.length !== 4 && address.length !== 16) {
     throw new TypeError(`Cannot match an address of ${address.length} bytes: it must have 4 or 16`);
   }

@@ -1,6 +1,5 @@
 import { constants } from 'node:os';
-import { Fd, SystemError } from '../sys/index.ts';
-import { type AttachedXdp, type Link, links } from '../sys/netlink/index.ts';
+import { type AttachedXdp, Fd, type Link, links, SystemError } from '../sys/index.ts';
 import * as k from '../sys/uapi/index.ts';
 import { BpfStruct, bpf } from './bpfCall.ts';
 import type { BpfProgram } from './program.ts';
@@ -104,7 +103,7 @@ export class XdpLink implements Disposable {
   /** Detaches the program. Idempotent. */
   close(): void {
     if (this.#fd.closed) return;
-    // NB: before Linux 6.5 the end of a link's last descriptor detaches some time later; this does it now.
+    // NB: closing detaches with the last descriptor only, and a child process between fork and exec has one too.
     const attr = new BpfStruct(k.bpf_attr_link_detach.sizeof);
     attr.set(k.bpf_attr_link_detach.link_fd, this.#fd.fd);
     bpf(k.BPF_LINK_DETACH, attr);
@@ -126,31 +125,31 @@ function create(program: BpfProgram, target: XdpTarget, mode: XdpMode): number {
 }
 
 function attachError(errno: number, mode: XdpMode, target: XdpTarget): SystemError {
-  const occupied = errno === constants.errno.EBUSY || errno === constants.errno.EEXIST;
-  const hint = occupied ? describeOccupant(target) : undefined;
-  return new SystemError(`Cannot attach XDP program in ${mode} mode to`, {
-    syscall: 'bpf(BPF_LINK_CREATE)',
-    errno,
-    subject: target.name,
-    ...(hint === undefined ? {} : { hint }),
-  });
+  const init = { syscall: 'bpf(BPF_LINK_CREATE)', subject: target.name, errno, ...evidence(errno, target) };
+  return new SystemError(`Cannot attach XDP program in ${mode} mode to`, init);
 }
 
-/** Names the program that holds the interface; undefined when it has gone meanwhile, or we may not ask. */
-function describeOccupant({ name, index }: XdpTarget): string | undefined {
+/** Looks at the interface for what stands behind an errno; finds nothing when that has changed meanwhile. */
+function evidence(errno: number, { name, index }: XdpTarget): { errno?: number; hint?: string } {
+  const { EBUSY, EEXIST, EINVAL, ENODEV } = constants.errno;
+  if (errno !== EBUSY && errno !== EEXIST && errno !== EINVAL) return {};
+  const found = links().find((each) => each.index === index);
+  // NB: the kernel answers EINVAL, as to a program that the driver cannot take.
+  if (!found) return { errno: ENODEV, hint: `No interface of this network namespace has index ${index}` };
+  return found.xdp && errno !== EINVAL ? { hint: describeOccupant(name, found.xdp) } : {};
+}
+
+function describeOccupant(name: string, { programId, mode }: AttachedXdp): string {
+  const remedy = `end the process that holds it, or detach it with \`ip link set dev ${name} xdp off\``;
+  return `${describeProgram(programId)} is attached in ${mode} mode: ${remedy}`;
+}
+
+/** NB: it may have gone meanwhile, and asking for it needs CAP_SYS_ADMIN, which attaching does not. */
+function describeProgram(id: number): string {
   try {
-    const occupant = links().find((each) => each.index === index)?.xdp;
-    return occupant && describeProgram(name, occupant);
+    const { name, wallLoadedAt, createdByUid } = programInfo(id);
+    return `XDP program ${id} (${name || 'unnamed'}), loaded ${wallLoadedAt.toISOString()} by uid ${createdByUid},`;
   } catch {
-    return undefined;
+    return `XDP program ${id}`;
   }
-}
-
-function describeProgram(name: string, { programId, mode }: AttachedXdp): string {
-  const info = programInfo(programId);
-  const loaded = `loaded ${info.wallLoadedAt.toISOString()} by uid ${info.createdByUid}`;
-  return (
-    `XDP program ${programId} (${info.name || 'unnamed'}), ${loaded}, is attached in ${mode} mode: ` +
-    `end the process that holds it, or detach it with \`ip link set dev ${name} xdp off\``
-  );
 }
