@@ -50,7 +50,7 @@ export interface Link {
   readonly mtu: number;
   /** told to be up */
   readonly up: boolean;
-  /** up and with carrier */
+  /** up and with carrier; true up to a second after the carrier came */
   readonly running: boolean;
   readonly loopback: boolean;
   /** receive queues that the device was made with */
