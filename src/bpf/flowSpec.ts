@@ -1,4 +1,4 @@
-import { parseIp } from '../wire/ip-address.ts';
+import { parseIp } from '../wire/index.ts';
 
 /** UDP datagrams that are ours. */
 export interface FlowSpec {
