@@ -87,7 +87,6 @@ export class DatagramSlots implements Disposable {
     const to = (this.#names + i * NAME_STRIDE) >>> 2;
     const at = (source.#names + from * NAME_STRIDE) >>> 2;
     for (let word = 0; word < NAME_STRIDE / 4; word++) this.#words[to + word] = source.#words[at + word]!;
-    this.#words[i * MMSG_WORDS + NAMELEN_WORD] = source.#words[from * MMSG_WORDS + NAMELEN_WORD]!;
   }
 
   /** Says that slots carry no address of their own: the socket is connected. */

@@ -5,7 +5,8 @@
  * owner, mapped memory, the clock, network namespaces, interfaces and their queues, sockets, affinity and scheduling,
  * capabilities; and the one SystemError with its table of hints.
  *
- * Data: `Fd` owns a descriptor, `MappedRegion` owns pages; both close idempotently and are Disposable.
+ * Data: `Fd` owns a descriptor, `MappedRegion` owns pages; `NetworkNamespace`, `EventFd` and `UdpSocket` are made of
+ * them. All close idempotently and are Disposable. A link, its features and channels are plain data, read anew each time.
  *
  * Invariants
  * - A failed system call is a SystemError with the subject it was done to; only hot functions return codes instead.

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { test } from 'node:test';
 import { leakedFds } from './fd.ts';
@@ -120,11 +121,31 @@ test('UdpSocket names the port that is taken and leaves no descriptor behind', (
   assert.equal(leakedFds().length, before);
 });
 
-test('a closed UdpSocket returns -EBADF and touches nothing', () => {
+test('UdpSocket opens and closes 1,000 times without a descriptor or mapping left', () => {
+  const count = (): number[] => [readdirSync('/proc/self/fd').length, leakedFds().length];
+  const cycle = (): void => new UdpSocket({ address: '127.0.0.1' }).close();
+  cycle();
+  const before = count();
+  const mappings = mappedLen();
+  for (let i = 0; i < 1000; i++) cycle();
+  assert.deepEqual(count(), before);
+  // A socket maps 280 KiB: a thousand that stayed would be 280 MiB; V8's own heap may grow by less.
+  assert.ok(mappedLen() - mappings < 64 << 20);
+});
+
+/** Address space of the process. [bytes] */
+function mappedLen(): number {
+  return Number(readFileSync('/proc/self/statm', 'utf8').split(' ')[0]) * 4096;
+}
+
+test('a closed UdpSocket returns -EBADF and touches no socket that has its number now', () => {
   const socket = new UdpSocket({ address: '127.0.0.1', peer: { address: '127.0.0.1', port: 9 } });
+  const { fd } = socket;
   socket.reserve(1);
   socket.close();
   socket.close();
+  using next = new UdpSocket({ address: '127.0.0.1' });
+  assert.equal(next.fd, fd, 'the kernel hands out the lowest free number');
   assert.equal(socket.receive(64), -constants.errno.EBADF);
   assert.equal(socket.flush(), -constants.errno.EBADF);
 });

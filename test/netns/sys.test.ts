@@ -405,6 +405,7 @@ privileged(
     };
     if (allowed.length < 2) return t.skip('needs two cores');
     assert.equal(house.reason, undefined);
+    assert.ok(house.threads > 4, 'the pool and the caller were moved');
     assert.ok(!house.cores.includes(laneCore));
     assert.equal(realtime.policy, realtime.reason === undefined ? 'fifo' : 'normal');
     assert.equal(realtime.resetOnFork, realtime.reason === undefined);

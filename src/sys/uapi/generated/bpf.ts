@@ -20,12 +20,6 @@ export const BPF_ALU = 4;
 export const BPF_JMP = 5;
 
 /** @source linux/bpf_common.h */
-export const BPF_RET = 6;
-
-/** @source linux/bpf_common.h */
-export const BPF_MISC = 7;
-
-/** @source linux/bpf_common.h */
 export const BPF_W = 0;
 
 /** @source linux/bpf_common.h */
@@ -38,19 +32,7 @@ export const BPF_B = 16;
 export const BPF_IMM = 0;
 
 /** @source linux/bpf_common.h */
-export const BPF_ABS = 32;
-
-/** @source linux/bpf_common.h */
-export const BPF_IND = 64;
-
-/** @source linux/bpf_common.h */
 export const BPF_MEM = 96;
-
-/** @source linux/bpf_common.h */
-export const BPF_LEN = 128;
-
-/** @source linux/bpf_common.h */
-export const BPF_MSH = 160;
 
 /** @source linux/bpf.h */
 export const BPF_DW = 24;
@@ -103,12 +85,6 @@ export const BPF_TO_LE = 0;
 /** @source linux/bpf.h */
 export const BPF_TO_BE = 8;
 
-/** @source linux/bpf.h */
-export const BPF_FROM_LE = 0;
-
-/** @source linux/bpf.h */
-export const BPF_FROM_BE = 8;
-
 /** @source linux/bpf_common.h */
 export const BPF_JA = 0;
 
@@ -138,9 +114,6 @@ export const BPF_ALU64 = 7;
 
 /** @source linux/bpf.h */
 export const BPF_ATOMIC = 192;
-
-/** @source linux/bpf.h */
-export const BPF_XADD = 192;
 
 /** @source linux/bpf.h */
 export const BPF_JNE = 80;
@@ -182,25 +155,10 @@ export const BPF_CMPXCHG = 241;
 export const BPF_PSEUDO_MAP_FD = 1;
 
 /** @source linux/bpf.h */
-export const BPF_PSEUDO_MAP_IDX = 5;
-
-/** @source linux/bpf.h */
 export const BPF_PSEUDO_MAP_VALUE = 2;
 
 /** @source linux/bpf.h */
-export const BPF_PSEUDO_MAP_IDX_VALUE = 6;
-
-/** @source linux/bpf.h */
-export const BPF_PSEUDO_BTF_ID = 3;
-
-/** @source linux/bpf.h */
-export const BPF_PSEUDO_FUNC = 4;
-
-/** @source linux/bpf.h */
 export const BPF_PSEUDO_CALL = 1;
-
-/** @source linux/bpf.h */
-export const BPF_PSEUDO_KFUNC_CALL = 2;
 
 /** @source linux/bpf.h */
 export const BPF_ANY = 0;
@@ -215,42 +173,6 @@ export const BPF_EXIST = 2;
 export const BPF_F_REPLACE = 4;
 
 /** @source linux/bpf.h */
-export const BPF_F_NO_PREALLOC = 1;
-
-/** @source linux/bpf.h */
-export const BPF_F_NUMA_NODE = 4;
-
-/** @source linux/bpf.h */
-export const BPF_F_RDONLY = 8;
-
-/** @source linux/bpf.h */
-export const BPF_F_WRONLY = 16;
-
-/** @source linux/bpf.h */
-export const BPF_F_ZERO_SEED = 64;
-
-/** @source linux/bpf.h */
-export const BPF_F_RDONLY_PROG = 128;
-
-/** @source linux/bpf.h */
-export const BPF_F_WRONLY_PROG = 256;
-
-/** @source linux/bpf.h */
-export const BPF_F_MMAPABLE = 1024;
-
-/** @source linux/bpf.h */
-export const BPF_F_INNER_MAP = 4096;
-
-/** @source linux/bpf.h */
-export const BPF_F_STRICT_ALIGNMENT = 1;
-
-/** @source linux/bpf.h */
-export const BPF_F_ANY_ALIGNMENT = 2;
-
-/** @source linux/bpf.h */
-export const BPF_F_SLEEPABLE = 16;
-
-/** @source linux/bpf.h */
 export const BPF_F_XDP_HAS_FRAGS = 32;
 
 /** @source linux/bpf.h */
@@ -261,126 +183,6 @@ export const BPF_OBJ_NAME_LEN = 16;
 
 /** @source linux/bpf.h */
 export const BPF_TAG_SIZE = 8;
-
-/** @source linux/bpf.h */
-export const BPF_REG_0 = 0;
-
-/** @source linux/bpf.h */
-export const BPF_REG_1 = 1;
-
-/** @source linux/bpf.h */
-export const BPF_REG_2 = 2;
-
-/** @source linux/bpf.h */
-export const BPF_REG_3 = 3;
-
-/** @source linux/bpf.h */
-export const BPF_REG_4 = 4;
-
-/** @source linux/bpf.h */
-export const BPF_REG_5 = 5;
-
-/** @source linux/bpf.h */
-export const BPF_REG_6 = 6;
-
-/** @source linux/bpf.h */
-export const BPF_REG_7 = 7;
-
-/** @source linux/bpf.h */
-export const BPF_REG_8 = 8;
-
-/** @source linux/bpf.h */
-export const BPF_REG_9 = 9;
-
-/** @source linux/bpf.h */
-export const BPF_REG_10 = 10;
-
-/** @source linux/btf.h */
-export const BTF_MAGIC = 60319;
-
-/** @source linux/btf.h */
-export const BTF_VERSION = 1;
-
-/** @source linux/btf.h */
-export const BTF_MAX_TYPE = 1048575;
-
-/** @source linux/btf.h */
-export const BTF_MAX_NAME_OFFSET = 16777215;
-
-/** @source linux/btf.h */
-export const BTF_MAX_VLEN = 65535;
-
-/** @source linux/btf.h */
-export const BTF_INT_SIGNED = 1;
-
-/** @source linux/btf.h */
-export const BTF_INT_CHAR = 2;
-
-/** @source linux/btf.h */
-export const BTF_INT_BOOL = 4;
-
-/** @source linux/btf.h */
-export const BTF_KIND_UNKN = 0;
-
-/** @source linux/btf.h */
-export const BTF_KIND_INT = 1;
-
-/** @source linux/btf.h */
-export const BTF_KIND_PTR = 2;
-
-/** @source linux/btf.h */
-export const BTF_KIND_ARRAY = 3;
-
-/** @source linux/btf.h */
-export const BTF_KIND_STRUCT = 4;
-
-/** @source linux/btf.h */
-export const BTF_KIND_UNION = 5;
-
-/** @source linux/btf.h */
-export const BTF_KIND_ENUM = 6;
-
-/** @source linux/btf.h */
-export const BTF_KIND_FWD = 7;
-
-/** @source linux/btf.h */
-export const BTF_KIND_TYPEDEF = 8;
-
-/** @source linux/btf.h */
-export const BTF_KIND_VOLATILE = 9;
-
-/** @source linux/btf.h */
-export const BTF_KIND_CONST = 10;
-
-/** @source linux/btf.h */
-export const BTF_KIND_RESTRICT = 11;
-
-/** @source linux/btf.h */
-export const BTF_KIND_FUNC = 12;
-
-/** @source linux/btf.h */
-export const BTF_KIND_FUNC_PROTO = 13;
-
-/** @source linux/btf.h */
-export const BTF_KIND_VAR = 14;
-
-/** @source linux/btf.h */
-export const BTF_KIND_DATASEC = 15;
-
-/** @source linux/btf.h */
-export const BTF_KIND_FLOAT = 16;
-
-/** @source linux/btf.h */
-export const BTF_KIND_DECL_TAG = 17;
-
-/** @source linux/btf.h */
-export const BTF_KIND_TYPE_TAG = 18;
-
-/** @source linux/btf.h */
-export const BTF_KIND_ENUM64 = 19;
-
-/** @source linux/btf.h */
-export const BTF_KIND_MAX = 19;
 
 /** @source enum bpf_cmd */
 export const BPF_MAP_CREATE = 0;
@@ -1582,14 +1384,6 @@ export const BPF_MEMSX = 128;
 /** @source Linux */
 export const BPF_F_XDP_DEV_BOUND_ONLY = 64;
 
-/** Offsets of the members and the size. [bytes] @source struct bpf_insn */
-export const bpf_insn = {
-  sizeof: 8,
-  code: 0,
-  off: 2,
-  imm: 4,
-} as const;
-
 /** Offsets of the members and the size. [bytes] @source struct xdp_md */
 export const xdp_md = {
   sizeof: 24,
@@ -1634,19 +1428,6 @@ export const bpf_attr_map_elem = {
   flags: 24,
 } as const;
 
-/** Offsets of the members and the size. [bytes] @source bpf_attr, batch */
-export const bpf_attr_batch = {
-  sizeof: 56,
-  in_batch: 0,
-  out_batch: 8,
-  keys: 16,
-  values: 24,
-  count: 32,
-  map_fd: 36,
-  elem_flags: 40,
-  flags: 48,
-} as const;
-
 /** Offsets of the members and the size. [bytes] @source bpf_attr, prog_type */
 export const bpf_attr_prog_load = {
   sizeof: 168,
@@ -1682,29 +1463,6 @@ export const bpf_attr_prog_load = {
   signature: 152,
   signature_size: 160,
   keyring_id: 164,
-} as const;
-
-/** Offsets of the members and the size. [bytes] @source bpf_attr, pathname */
-export const bpf_attr_obj = {
-  sizeof: 24,
-  pathname: 0,
-  bpf_fd: 8,
-  file_flags: 12,
-  path_fd: 16,
-} as const;
-
-/** Offsets of the members and the size. [bytes] @source bpf_attr, attach_bpf_fd */
-export const bpf_attr_prog_attach = {
-  sizeof: 32,
-  target_fd: 0,
-  target_ifindex: 0,
-  attach_bpf_fd: 4,
-  attach_type: 8,
-  attach_flags: 12,
-  replace_bpf_fd: 16,
-  relative_fd: 20,
-  relative_id: 20,
-  expected_revision: 24,
 } as const;
 
 /** Offsets of the members and the size. [bytes] @source bpf_attr, test */
@@ -1748,36 +1506,6 @@ export const bpf_attr_info = {
   info: 8,
 } as const;
 
-/** Offsets of the members and the size. [bytes] @source bpf_attr, query */
-export const bpf_attr_query = {
-  sizeof: 64,
-  target_fd: 0,
-  target_ifindex: 0,
-  attach_type: 4,
-  query_flags: 8,
-  attach_flags: 12,
-  prog_ids: 16,
-  prog_cnt: 24,
-  count: 24,
-  prog_attach_flags: 32,
-  link_ids: 40,
-  link_attach_flags: 48,
-  revision: 56,
-} as const;
-
-/** Offsets of the members and the size. [bytes] @source bpf_attr, btf_log_buf */
-export const bpf_attr_btf_load = {
-  sizeof: 40,
-  btf: 0,
-  btf_log_buf: 8,
-  btf_size: 16,
-  btf_log_size: 20,
-  btf_log_level: 24,
-  btf_log_true_size: 28,
-  btf_flags: 32,
-  btf_token_fd: 36,
-} as const;
-
 /** Offsets of the members and the size. [bytes] @source bpf_attr, link_create */
 export const bpf_attr_link_create = {
   sizeof: 64,
@@ -1815,20 +1543,6 @@ export const bpf_attr_link_update = {
 export const bpf_attr_link_detach = {
   sizeof: 4,
   link_fd: 0,
-} as const;
-
-/** Offsets of the members and the size. [bytes] @source bpf_attr, enable_stats */
-export const bpf_attr_enable_stats = {
-  sizeof: 4,
-  type: 0,
-} as const;
-
-/** Offsets of the members and the size. [bytes] @source bpf_attr, prog_bind_map */
-export const bpf_attr_prog_bind_map = {
-  sizeof: 12,
-  prog_fd: 0,
-  map_fd: 4,
-  flags: 8,
 } as const;
 
 /** Offsets of the members and the size. [bytes] @source struct bpf_prog_info */
@@ -1896,17 +1610,6 @@ export const bpf_map_info = {
   hash_size: 96,
 } as const;
 
-/** Offsets of the members and the size. [bytes] @source struct bpf_btf_info */
-export const bpf_btf_info = {
-  sizeof: 32,
-  btf: 0,
-  btf_size: 8,
-  id: 12,
-  name: 16,
-  name_len: 24,
-  kernel_btf: 28,
-} as const;
-
 /** Offsets of the members and the size. [bytes] @source struct bpf_link_info */
 export const bpf_link_info = {
   sizeof: 64,
@@ -1927,33 +1630,4 @@ export const bpf_link_info = {
   tcx: 16,
   netkit: 16,
   sockmap: 16,
-} as const;
-
-/** Offsets of the members and the size. [bytes] @source struct bpf_func_info */
-export const bpf_func_info = {
-  sizeof: 8,
-  insn_off: 0,
-  type_id: 4,
-} as const;
-
-/** Offsets of the members and the size. [bytes] @source struct bpf_line_info */
-export const bpf_line_info = {
-  sizeof: 16,
-  insn_off: 0,
-  file_name_off: 4,
-  line_off: 8,
-  line_col: 12,
-} as const;
-
-/** Offsets of the members and the size. [bytes] @source struct btf_header */
-export const btf_header = {
-  sizeof: 24,
-  magic: 0,
-  version: 2,
-  flags: 3,
-  hdr_len: 4,
-  type_off: 8,
-  type_len: 12,
-  str_off: 16,
-  str_len: 20,
 } as const;

@@ -14,9 +14,6 @@ export const ETHTOOL_GDRVINFO = 3;
 export const ETHTOOL_GRINGPARAM = 16;
 
 /** @source linux/ethtool.h */
-export const ETHTOOL_SRINGPARAM = 17;
-
-/** @source linux/ethtool.h */
 export const ETHTOOL_GCHANNELS = 60;
 
 /** @source linux/ethtool.h */
@@ -33,24 +30,6 @@ export const ETHTOOL_GFEATURES = 58;
 
 /** @source linux/ethtool.h */
 export const ETHTOOL_SFEATURES = 59;
-
-/** @source linux/ethtool.h */
-export const ETHTOOL_F_UNSUPPORTED = 1;
-
-/** @source linux/ethtool.h */
-export const ETHTOOL_F_WISH = 2;
-
-/** @source linux/ethtool.h */
-export const ETHTOOL_F_COMPAT = 4;
-
-/** @source linux/ethtool.h */
-export const ETHTOOL_F_UNSUPPORTED__BIT = 0;
-
-/** @source linux/ethtool.h */
-export const ETHTOOL_F_WISH__BIT = 1;
-
-/** @source linux/ethtool.h */
-export const ETHTOOL_F_COMPAT__BIT = 2;
 
 /** @source linux/ethtool.h */
 export const ETH_SS_FEATURES = 4;

@@ -23,19 +23,10 @@ export const NETLINK_GET_STRICT_CHK = 12;
 export const NLM_F_REQUEST = 1;
 
 /** @source linux/netlink.h */
-export const NLM_F_MULTI = 2;
-
-/** @source linux/netlink.h */
 export const NLM_F_ACK = 4;
 
 /** @source linux/netlink.h */
 export const NLM_F_DUMP_INTR = 16;
-
-/** @source linux/netlink.h */
-export const NLM_F_ROOT = 256;
-
-/** @source linux/netlink.h */
-export const NLM_F_MATCH = 512;
 
 /** @source linux/netlink.h */
 export const NLM_F_DUMP = 768;
@@ -50,13 +41,7 @@ export const NLM_F_EXCL = 512;
 export const NLM_F_CREATE = 1024;
 
 /** @source linux/netlink.h */
-export const NLM_F_CAPPED = 256;
-
-/** @source linux/netlink.h */
 export const NLM_F_ACK_TLVS = 512;
-
-/** @source linux/netlink.h */
-export const NLMSG_NOOP = 1;
 
 /** @source linux/netlink.h */
 export const NLMSG_ERROR = 2;
@@ -65,13 +50,7 @@ export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
 
 /** @source linux/netlink.h */
-export const NLMSG_OVERRUN = 4;
-
-/** @source linux/netlink.h */
 export const NLMSGERR_ATTR_MSG = 1;
-
-/** @source linux/netlink.h */
-export const NLMSGERR_ATTR_OFFS = 2;
 
 /** @source linux/netlink.h */
 export const NLA_F_NESTED = 32768;
@@ -83,16 +62,10 @@ export const NLA_TYPE_MASK = -49153;
 export const RTM_NEWLINK = 16;
 
 /** @source linux/rtnetlink.h */
-export const RTM_DELLINK = 17;
-
-/** @source linux/rtnetlink.h */
 export const RTM_GETLINK = 18;
 
 /** @source linux/rtnetlink.h */
 export const RTM_NEWADDR = 20;
-
-/** @source linux/rtnetlink.h */
-export const RTM_DELADDR = 21;
 
 /** @source linux/rtnetlink.h */
 export const RTM_GETADDR = 22;
@@ -101,22 +74,16 @@ export const RTM_GETADDR = 22;
 export const RTM_NEWROUTE = 24;
 
 /** @source linux/rtnetlink.h */
-export const RTM_DELROUTE = 25;
-
-/** @source linux/rtnetlink.h */
 export const RTM_GETROUTE = 26;
 
 /** @source linux/rtnetlink.h */
 export const RTM_NEWNEIGH = 28;
 
 /** @source linux/rtnetlink.h */
-export const RTM_DELNEIGH = 29;
-
-/** @source linux/rtnetlink.h */
 export const RTM_GETNEIGH = 30;
 
 /** @source linux/rtnetlink.h */
-export const RTM_SETLINK = 19;
+export const RTM_DELLINK = 17;
 
 /** @source linux/rtnetlink.h */
 export const RTEXT_FILTER_SKIP_STATS = 8;
@@ -129,9 +96,6 @@ export const IFLA_IFNAME = 3;
 
 /** @source linux/if_link.h */
 export const IFLA_MTU = 4;
-
-/** @source linux/if_link.h */
-export const IFLA_LINK = 5;
 
 /** @source linux/if_link.h */
 export const IFLA_LINKINFO = 18;
@@ -167,15 +131,6 @@ export const IFLA_XDP_PROG_ID = 4;
 export const IFLA_XDP_DRV_PROG_ID = 5;
 
 /** @source linux/if_link.h */
-export const IFLA_XDP_SKB_PROG_ID = 6;
-
-/** @source linux/if_link.h */
-export const IFLA_XDP_HW_PROG_ID = 7;
-
-/** @source linux/if_link.h */
-export const XDP_ATTACHED_NONE = 0;
-
-/** @source linux/if_link.h */
 export const XDP_ATTACHED_DRV = 1;
 
 /** @source linux/if_link.h */
@@ -199,9 +154,6 @@ export const IFF_LOOPBACK = 8;
 /** @source linux/if.h */
 export const IFF_RUNNING = 64;
 
-/** @source linux/if.h */
-export const IFF_LOWER_UP = 65536;
-
 /** @source linux/if_addr.h */
 export const IFA_F_NODAD = 2;
 
@@ -224,16 +176,10 @@ export const RTA_OIF = 4;
 export const RTA_GATEWAY = 5;
 
 /** @source linux/rtnetlink.h */
-export const RTA_TABLE = 15;
-
-/** @source linux/rtnetlink.h */
 export const RT_SCOPE_UNIVERSE = 0;
 
 /** @source linux/rtnetlink.h */
 export const RT_SCOPE_LINK = 253;
-
-/** @source linux/rtnetlink.h */
-export const RT_SCOPE_HOST = 254;
 
 /** @source linux/rtnetlink.h */
 export const RT_TABLE_MAIN = 254;
@@ -244,9 +190,6 @@ export const RTPROT_STATIC = 4;
 /** @source linux/rtnetlink.h */
 export const RTN_UNICAST = 1;
 
-/** @source linux/rtnetlink.h */
-export const RTM_F_CLONED = 512;
-
 /** @source linux/neighbour.h */
 export const NDA_DST = 1;
 
@@ -254,22 +197,7 @@ export const NDA_DST = 1;
 export const NDA_LLADDR = 2;
 
 /** @source linux/neighbour.h */
-export const NUD_REACHABLE = 2;
-
-/** @source linux/neighbour.h */
-export const NUD_NOARP = 64;
-
-/** @source linux/neighbour.h */
 export const NUD_PERMANENT = 128;
-
-/** Offsets of the members and the size. [bytes] @source struct sockaddr_nl */
-export const sockaddr_nl = {
-  sizeof: 12,
-  nl_family: 0,
-  nl_pad: 2,
-  nl_pid: 4,
-  nl_groups: 8,
-} as const;
 
 /** Offsets of the members and the size. [bytes] @source struct nlmsghdr */
 export const nlmsghdr = {

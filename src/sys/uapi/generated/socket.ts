@@ -2,25 +2,16 @@
 // Sockets: families, options, messages of several datagrams, poll.
 
 /** @source x86_64-linux-gnu/bits/socket.h */
-export const AF_UNIX = 1;
-
-/** @source x86_64-linux-gnu/bits/socket.h */
 export const AF_INET = 2;
 
 /** @source x86_64-linux-gnu/bits/socket.h */
 export const AF_INET6 = 10;
 
 /** @source x86_64-linux-gnu/bits/socket_type.h */
-export const SOCK_STREAM = 1;
-
-/** @source x86_64-linux-gnu/bits/socket_type.h */
 export const SOCK_DGRAM = 2;
 
 /** @source x86_64-linux-gnu/bits/socket_type.h */
 export const SOCK_RAW = 3;
-
-/** @source x86_64-linux-gnu/bits/socket_type.h */
-export const SOCK_SEQPACKET = 5;
 
 /** @source x86_64-linux-gnu/bits/socket_type.h */
 export const SOCK_CLOEXEC = 524288;
@@ -50,28 +41,13 @@ export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;
 
 /** @source asm-generic/socket.h */
-export const SO_REUSEPORT = 15;
-
-/** @source asm-generic/socket.h */
-export const SO_BUSY_POLL = 46;
-
-/** @source asm-generic/socket.h */
-export const SO_PREFER_BUSY_POLL = 69;
-
-/** @source asm-generic/socket.h */
 export const SO_MEMINFO = 55;
-
-/** @source asm-generic/socket.h */
-export const SO_BUSY_POLL_BUDGET = 70;
 
 /** @source linux/sock_diag.h */
 export const SK_MEMINFO_DROPS = 8;
 
 /** @source linux/sock_diag.h */
 export const SK_MEMINFO_VARS = 9;
-
-/** @source linux/in.h */
-export const IPPROTO_IP = 0;
 
 /** @source linux/in.h */
 export const IPPROTO_UDP = 17;
@@ -83,19 +59,10 @@ export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY = 26;
 
 /** @source x86_64-linux-gnu/bits/socket.h */
-export const MSG_PEEK = 2;
-
-/** @source x86_64-linux-gnu/bits/socket.h */
-export const MSG_CTRUNC = 8;
-
-/** @source x86_64-linux-gnu/bits/socket.h */
 export const MSG_TRUNC = 32;
 
 /** @source x86_64-linux-gnu/bits/socket.h */
 export const MSG_DONTWAIT = 64;
-
-/** @source x86_64-linux-gnu/bits/socket.h */
-export const MSG_WAITFORONE = 65536;
 
 /** @source asm-generic/poll.h */
 export const POLLIN = 1;
@@ -155,14 +122,6 @@ export const mmsghdr = {
   sizeof: 64,
   msg_hdr: 0,
   msg_len: 56,
-} as const;
-
-/** Offsets of the members and the size. [bytes] @source struct cmsghdr */
-export const cmsghdr = {
-  sizeof: 16,
-  cmsg_len: 0,
-  cmsg_level: 8,
-  cmsg_type: 12,
 } as const;
 
 /** Offsets of the members and the size. [bytes] @source struct pollfd */

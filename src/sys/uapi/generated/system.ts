@@ -2,9 +2,6 @@
 // Files, memory, clocks, threads and processes.
 
 /** @source asm-generic/fcntl.h */
-export const O_RDONLY = 0;
-
-/** @source asm-generic/fcntl.h */
 export const O_RDWR = 2;
 
 /** @source asm-generic/fcntl.h */
@@ -40,17 +37,8 @@ export const MAP_HUGE_2MB = 1409286144;
 /** @source asm-generic/mman-common.h */
 export const MADV_DONTFORK = 10;
 
-/** @source asm-generic/mman-common.h */
-export const MADV_HUGEPAGE = 14;
-
 /** @source linux/memfd.h */
 export const MFD_CLOEXEC = 1;
-
-/** @source linux/memfd.h */
-export const MFD_ALLOW_SEALING = 2;
-
-/** @source linux/memfd.h */
-export const MFD_HUGETLB = 4;
 
 /** @source linux/time.h */
 export const CLOCK_MONOTONIC = 1;
@@ -82,9 +70,6 @@ export const SCHED_RESET_ON_FORK = 1073741824;
 /** @source linux/prctl.h */
 export const PR_SET_PDEATHSIG = 1;
 
-/** @source linux/prctl.h */
-export const PR_GET_PDEATHSIG = 2;
-
 /** @source linux/capability.h */
 export const CAP_NET_ADMIN = 12;
 
@@ -95,19 +80,10 @@ export const CAP_NET_RAW = 13;
 export const CAP_IPC_LOCK = 14;
 
 /** @source linux/capability.h */
-export const CAP_SYS_PTRACE = 19;
-
-/** @source linux/capability.h */
 export const CAP_SYS_ADMIN = 21;
 
 /** @source linux/capability.h */
 export const CAP_SYS_NICE = 23;
-
-/** @source linux/capability.h */
-export const CAP_SYS_RESOURCE = 24;
-
-/** @source linux/capability.h */
-export const CAP_PERFMON = 38;
 
 /** @source linux/capability.h */
 export const CAP_BPF = 39;

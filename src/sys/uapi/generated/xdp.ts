@@ -58,6 +58,21 @@ export const XDP_UMEM_PGOFF_FILL_RING = 4294967296;
 /** @source linux/if_xdp.h */
 export const XDP_UMEM_PGOFF_COMPLETION_RING = 6442450944;
 
+/** @source linux/if_link.h */
+export const XDP_FLAGS_UPDATE_IF_NOEXIST = 1;
+
+/** @source linux/if_link.h */
+export const XDP_FLAGS_SKB_MODE = 2;
+
+/** @source linux/if_link.h */
+export const XDP_FLAGS_DRV_MODE = 4;
+
+/** @source linux/if_link.h */
+export const XDP_FLAGS_HW_MODE = 8;
+
+/** @source linux/if_link.h */
+export const XDP_FLAGS_REPLACE = 16;
+
 /** @source linux/if_xdp.h */
 export const XSK_UNALIGNED_BUF_OFFSET_SHIFT = 48;
 
