@@ -1,5 +1,6 @@
 import type { Burst } from '../core/index.ts';
-import { parseMac } from '../sys/netlink/index.ts';
+
+import { parseMac } from '../wire/index.ts';
 import { XdpInterface, type XdpInterfaceSpec, type XdpSocket } from '../xdp/index.ts';
 import type { Port, PortReport, PortStatistics, Region } from './port.ts';
 
