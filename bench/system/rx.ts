@@ -1,0 +1,124 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { siblingUrl } from '../../src/lane/index.ts';
+import { DemoNetwork } from '../../src/order/demo/demoNetwork.ts';
+import { type ReceiverReading, receiveOrders } from '../../src/order/index.ts';
+import { allowedCores } from '../../src/sys/index.ts';
+import type { BenchCase } from '../harness/benchCase.ts';
+import { Isolate } from '../harness/isolate.ts';
+import { needsRoot } from './needsRoot.ts';
+import type { Injected, InjectorEnd, InjectorTask } from './rxInjector.ts';
+
+const RING = 16_384;
+const UDP_PORT = 9000;
+const PACED_RATE = 1e6;
+/** What has not been received when nothing has for so long is lost. */
+const QUIET_MS = 100;
+
+/** What became of the orders of one measurement. */
+interface Outcome {
+  /** [M orders/s] */
+  readonly offered: number;
+  /** [M orders/s] */
+  readonly booked: number;
+  /** offered and not booked [orders] */
+  readonly missing: number;
+  /** why, by reason */
+  readonly causes: Readonly<Record<string, number>>;
+}
+
+/** Orders injected by the kernel at the far end of a veth pair, received, checked, decoded and booked on one lane. */
+export const rx: BenchCase = {
+  name: 'rx',
+  about: 'receive, parse and book of injected orders over veth, driver mode, rings of 16,384',
+  kind: 'system',
+  needs: needsRoot,
+  async run(context) {
+    using network = new DemoNetwork();
+    const { sender, receiver } = network;
+    const cores = allowedCores();
+    const end: InjectorEnd = {
+      netns: sender.namespace.path,
+      interface: sender.interface,
+      address: sender.address,
+      peerAddress: receiver.address,
+      udpPort: UDP_PORT,
+      core: cores[0]!,
+    };
+    await using injector = new Isolate<InjectorTask, Injected>(
+      siblingUrl(import.meta.url, './rxInjector'),
+      end,
+    );
+
+    const measure = async (task: InjectorTask): Promise<Outcome> => {
+      await using running = await receiveOrders({
+        via: `xdp:${receiver.interface}?rx=${RING}`,
+        udpPort: UDP_PORT,
+        netns: receiver.namespace.path,
+        core: cores.at(-1)!,
+        idle: 'busySpin',
+        maxOrders: 1 << 20,
+      });
+      const injected = await injector.ask(task);
+      const before = await settled(() => running.read());
+      const drops = await running.stop();
+      const booked = before.received - sum(before.rejected);
+      const causes = { ...drops, ...before.rejected };
+      return {
+        offered: (injected.orders / injected.ns) * 1e3,
+        booked: (booked / injected.ns) * 1e3,
+        missing: injected.orders - booked,
+        causes: { ...causes, beforeXdp: injected.orders - before.received - sum(drops) },
+      };
+    };
+
+    const seconds = context.seconds(2);
+    await measure({ seconds: 1, rate: undefined });
+    const paced: Outcome[] = [];
+    const unpaced: Outcome[] = [];
+    for await (const _ of context.rounds(5)) {
+      paced.push(await measure({ seconds, rate: PACED_RATE }));
+      unpaced.push(await measure({ seconds, rate: undefined }));
+    }
+    context.note(`rx paced: ${describe(paced)}; unpaced: ${describe(unpaced)}`);
+    const share = ({ offered, booked }: Outcome): number => (100 * (offered - booked)) / offered;
+    return [
+      { figure: 'paced offered', unit: 'M orders/s', ours: paced.map(({ offered }) => offered) },
+      { figure: 'paced booked', unit: 'M orders/s', ours: paced.map(({ booked }) => booked) },
+      {
+        figure: 'paced missing',
+        unit: 'orders',
+        ours: paced.map(({ missing }) => missing),
+        target: { op: '<=', value: 0 },
+      },
+      { figure: 'unpaced offered', unit: 'M orders/s', ours: unpaced.map(({ offered }) => offered) },
+      { figure: 'unpaced booked', unit: 'M orders/s', ours: unpaced.map(({ booked }) => booked) },
+      { figure: 'unpaced missing', unit: '%', ours: unpaced.map(share) },
+    ];
+  },
+};
+
+/** Reads until nothing more arrives. */
+async function settled(read: () => ReceiverReading): Promise<ReceiverReading> {
+  let last = read();
+  for (let quietMs = 0; quietMs < QUIET_MS; quietMs += 10) {
+    await sleep(10);
+    const now = read();
+    if (now.received !== last.received) quietMs = 0;
+    last = now;
+  }
+  return last;
+}
+
+function sum(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((total, count) => total + count, 0);
+}
+
+/** Sums the causes of all rounds: `rxRingFull 120`, or `nothing missing`. */
+function describe(outcomes: readonly Outcome[]): string {
+  const totals = new Map<string, number>();
+  for (const { causes } of outcomes) {
+    for (const [cause, count] of Object.entries(causes)) totals.set(cause, (totals.get(cause) ?? 0) + count);
+  }
+  const some = [...totals].filter(([, count]) => count !== 0).map(([cause, count]) => `${cause} ${count}`);
+  return some.length === 0 ? 'nothing missing' : some.join(', ');
+}
