@@ -5,8 +5,8 @@
 //   level  | priceLo | priceHi | totalLo | totalMid | totalHi | orders |
 //          | first | last | better | worse | parent | side |                                       12 words, 48 bytes
 //
-// A record of words, and not an array per field: one operation touches most fields of an order, which then lie in
-// one cache line.
+// measured: one array per field instead is neither faster nor slower, with 10,000 orders or 1,000,000, and neither is
+// placing records on cache lines; a record has one offset to pass around.
 
 /** Words of an order that rests in the book. */
 export const OrderWord = {
@@ -22,7 +22,7 @@ export const OrderWord = {
   level: 6,
 } as const;
 
-/** Size of an order; the last word is there to keep orders on halves of cache lines [words]. */
+/** Size of an order; one word is free [words]. */
 export const ORDER_WORDS = 8;
 
 /** Words of a price level. */
@@ -48,12 +48,3 @@ export const LevelWord = {
 
 /** Size of a level [words]. */
 export const LEVEL_WORDS = 12;
-
-/**
- * Whether the u64 `a` is less than the u64 `b`; halves are int32.
- *
- * @hot
- */
-export function isBelow(aLo: number, aHi: number, bLo: number, bHi: number): boolean {
-  return aHi === bHi ? aLo >>> 0 < bLo >>> 0 : aHi >>> 0 < bHi >>> 0;
-}

@@ -1,12 +1,13 @@
 import { OrderError, type OrderRecord, Side } from '../order.ts';
-import { isBelow, LevelWord, ORDER_WORDS, OrderWord } from './layout.ts';
+import { isBelow } from './halves.ts';
+import { LevelWord, ORDER_WORDS, OrderWord } from './layout.ts';
 import { Levels } from './levels.ts';
 import type { PriceLevel } from './priceLevel.ts';
 import { Slab } from './slab.ts';
 import type { TradeSink } from './tradeSink.ts';
 import { U64Table } from './u64Table.ts';
 
-/** Most orders, and most levels, that a book can be made for. */
+/** Most orders, and most levels, that a book can be made for: links of the price tree then still fit an int32. */
 export const MAX_ORDERS: number = 2 ** 25;
 
 /** How large an {@link OrderBook} is, and where its trades go. */
@@ -26,8 +27,8 @@ export interface OrderBookSpec {
  * Each call is done completely or not at all: a code below 0 says why nothing has changed. Nothing is allocated after
  * construction, and no number is rounded: ids, prices and quantities are u64, level totals wider.
  *
- * Memory: 32 bytes an order and 64 a level, and 12 to 24 for each in the hash tables, backed by pages as it fills;
- * 53 bytes per resting order with 1,000,000 orders on 100,000 levels.
+ * Memory: 32 bytes for each of `maxOrders`, 64 for each of `maxLevels`, and 12 to 24 for each of both in hash tables:
+ * 57 bytes per resting order when 1,000,000 orders rest on 100,000 levels and `maxLevels` says so.
  */
 export class OrderBook {
   readonly #trades: TradeSink;

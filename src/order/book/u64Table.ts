@@ -4,6 +4,9 @@
  * Linear probing over pairs of words {hash, record + 1}, 0 when empty, at most two thirds full. A removal shifts the
  * entries behind it back, so no tombstones pile up and the table is as fast after 10^9 operations as when new.
  *
+ * measured: keeping neighbouring keys in one cache line halves the cost of a new, sequential key among 10^6, and makes
+ * four times as many probes among survivors of random removals. So every key goes its own way.
+ *
  * NB: keys come from the network. The hash is seeded at random, so that nobody can prepare keys that all meet in one
  * place. The seed decides where entries lie and nothing else: what the table answers does not depend on it.
  */
