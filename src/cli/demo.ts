@@ -28,7 +28,8 @@ async function demo(flags: DemoFlags): Promise<void> {
   const { runDemo } = await import('../order/demo/demo.ts');
   const abort = new AbortController();
   const stop = (): void => abort.abort(new Error('Stopped: the demo was interrupted'));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+  // More than once: from the terminal, from npm and from the launcher.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
   const status = new StatusLine();
   try {
     const result = await runDemo({

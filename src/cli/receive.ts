@@ -40,7 +40,8 @@ export function receiveCommand(): Command {
 async function receive(flags: ReceiveFlags): Promise<void> {
   const { receiveOrders } = await import('../order/receiveOrders.ts');
   const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  // More than once: from the terminal, from npm and from the launcher.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
   await using receiver = await receiveOrders({
     via: flags.via,
     udpPort: flags.port,
