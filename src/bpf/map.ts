@@ -113,7 +113,11 @@ export class BpfMap implements Disposable {
     this.#check(result, 'write', 'BPF_MAP_UPDATE_ELEM', key);
   }
 
-  /** Removes `key`; returns whether it was there. @throws SystemError EINVAL for arrays, which keep every key */
+  /**
+   * Removes `key`; returns whether it was there, which an xskmap says of every key.
+   *
+   * @throws SystemError EINVAL for arrays, which keep every key
+   */
   delete(key: MapData): boolean {
     const result = this.#element(k.BPF_MAP_DELETE_ELEM, key);
     if (result === -ENOENT) return false;
