@@ -25,6 +25,15 @@ test('Isolate passes on what its module throws, and from then on does so at once
   await assert.rejects(isolate.ask(2), /broken/);
 });
 
+test('Isolate waits for an answer that is a promise, and passes on its rejection', async () => {
+  const module = serving(
+    'async (question) => { if (question < 0) throw new Error("broken"); return -question; }',
+  );
+  await using isolate = new Isolate<number, number>(module);
+  assert.equal(await isolate.ask(1), -1);
+  await assert.rejects(isolate.ask(-1), /broken/);
+});
+
 test('Isolate ends a thread that never answers', async () => {
   await using isolate = new Isolate<number, number>(serving('() => { while (true) {} }'));
   isolate.ask(1).catch(() => {});

@@ -44,7 +44,9 @@ export class Isolate<Question, Answer> {
   }
 }
 
-/** Answers, in the module of an {@link Isolate}, each question with what `answer` returns. */
-export function serve<Question, Answer>(answer: (question: Question) => Answer): void {
-  parentPort!.on('message', (question: Question) => parentPort!.postMessage(answer(question)));
+/** Answers, in the module of an {@link Isolate}, each question with what `answer` returns or resolves to. */
+export function serve<Question, Answer>(answer: (question: Question) => Answer | Promise<Answer>): void {
+  parentPort!.on('message', async (question: Question) => {
+    parentPort!.postMessage(await answer(question));
+  });
 }
