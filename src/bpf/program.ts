@@ -15,7 +15,9 @@ const programTypes: Record<ProgramType, number> = {
   socket_filter: k.BPF_PROG_TYPE_SOCKET_FILTER,
 };
 
+const EAGAIN = 11;
 const ENOSPC = 28;
+const MAX_TRIES = 10;
 const FIRST_LOG_LEN = 1 << 16;
 const LAST_LOG_LEN = 1 << 26;
 /** every instruction that the verifier has walked, with the registers' states */
@@ -124,8 +126,10 @@ function link({ name, assembly }: ProgramSpec, maps: ReadonlyMap<string, BpfMap>
 /** Loads without a log, which is fast; a refused program is loaded again with one that is large enough. */
 function loadOrExplain(spec: ProgramSpec, code: Uint8Array): number {
   let fd = loadOnce(spec, code);
+  // The verifier gives up when a signal is pending, such as a profiler's; nothing is wrong with the program then.
+  for (let tries = 1; fd === -EAGAIN && tries < MAX_TRIES; tries++) fd = loadOnce(spec, code);
   let log: Uint8Array | undefined;
-  for (let len = FIRST_LOG_LEN; fd < 0 && len <= LAST_LOG_LEN; len *= 4) {
+  for (let len = FIRST_LOG_LEN; fd < 0 && fd !== -EAGAIN && len <= LAST_LOG_LEN; len *= 4) {
     log = new Uint8Array(len);
     fd = loadOnce(spec, code, log);
     if (fd !== -ENOSPC) break;
