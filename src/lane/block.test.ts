@@ -22,7 +22,8 @@ function timed(idle: Block, outcome: Idled): number {
   return best;
 }
 
-test('Block sleeps no longer than its limit, and only then without a wake-up', () => {
+test('Block sleeps no longer than its limit of 50 ms, and only then without a wake-up', () => {
+  assert.equal(MAX_SLEEP_MS, 50);
   using stop = EventFd.create('stop');
   using work = EventFd.create('work');
   const ms = timed(new Block([pollable([work.fd])], stop.fd), Idled.slept);
@@ -64,6 +65,7 @@ test('Block returns to polling at once when arm() finds work', () => {
     assert.equal(idle.wait(), Idled.spun);
     idle.reset();
   }
+  assert.equal(idle.wait(), Idled.spun);
   work = false;
   assert.equal(idle.wait(), Idled.slept);
   work = true;

@@ -11,19 +11,13 @@ import { placeThread } from './laneThread.ts';
 import { pollLoop } from './pollLoop.ts';
 import { StopFlag } from './stopFlag.ts';
 
-process.once('uncaughtException', fail);
 try {
   tell({ kind: 'ended', result: await live(workerData as LaneOrder) });
 } catch (error) {
-  fail(error);
+  tell({ kind: 'failed', error: describeError(error) });
 }
 // The event loop did not turn while the lane ran; what the program left in it must not keep the thread alive.
 process.exit(0);
-
-function fail(error: unknown): never {
-  tell({ kind: 'failed', error: describeError(error) });
-  process.exit(0);
-}
 
 async function live({ spec, reasons: known, data, stop, stopFd, counters }: LaneOrder): Promise<unknown> {
   const { tid, core, policy, reasons: own } = placeThread(spec);
