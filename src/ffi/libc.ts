@@ -25,7 +25,7 @@ export function hasSymbol(symbol: string): boolean {
   }
 }
 
-/** @source mmap(2); returns the mapping's ptr, or -1 */
+/** Maps `len` bytes of a file or of fresh memory. Returns the mapping's ptr, or -1. @source mmap(2) */
 export const mmap: (
   ptr: number,
   len: number,
@@ -37,39 +37,39 @@ export const mmap: (
   'intptr_t mmap(intptr_t ptr, size_t len, int prot, int flags, int fd, int64_t offset)',
 );
 
-/** @source munmap(2) */
+/** Unmaps memory that {@link mmap} returned; views of it must be detached before. @source munmap(2) */
 export const munmap: (ptr: number, len: number) => number = libc.func('int munmap(intptr_t ptr, size_t len)');
 
-/** @source mlock(2) */
+/** Allocates every page of a mapping now and keeps all of them out of swap. @source mlock(2) */
 export const mlock: (ptr: number, len: number) => number = libc.func('int mlock(intptr_t ptr, size_t len)');
 
-/** @source madvise(2) */
+/** Tells the kernel how a mapping will be used, such as with huge pages. @source madvise(2) */
 export const madvise: (ptr: number, len: number, advice: number) => number = libc.func(
   'int madvise(intptr_t ptr, size_t len, int advice)',
 );
 
-/** @source memfd_create(2) */
+/** Creates a file that lives in memory only. Returns its fd. @source memfd_create(2) */
 export const memfdCreate: (name: string, flags: number) => number = libc.func(
   'int memfd_create(str name, uint flags)',
 );
 
-/** @source ftruncate(2) */
+/** Sets the length of a file; what is new reads as zeros. @source ftruncate(2) */
 export const ftruncate: (fd: number, len: number) => number = libc.func('int ftruncate(int fd, int64_t len)');
 
-/** @source open(2) */
+/** Opens a file. Returns its fd. @source open(2) */
 export const open: (path: string, flags: number, mode: number) => number = libc.func(
   'int open(str path, int flags, int mode)',
 );
 
-/** @source close(2) */
+/** Closes an fd; afterwards the kernel may give its number to anybody. @source close(2) */
 export const close: (fd: number) => number = libc.func('int close(int fd)');
 
-/** @source read(2) */
+/** Reads up to `len` bytes into `memory`. Returns bytes read, 0 at the end. @source read(2) */
 export const read: (fd: number, memory: Memory, len: number) => number = libc.func(
   'intptr_t read(int fd, void *memory, size_t len)',
 );
 
-/** @source write(2) */
+/** Writes up to `len` bytes of `memory`. Returns bytes written. @source write(2) */
 export const write: (fd: number, memory: Memory, len: number) => number = libc.func(
   'intptr_t write(int fd, void *memory, size_t len)',
 );
@@ -84,45 +84,49 @@ export const writePtr: (fd: number, ptr: number, len: number) => number = libc.f
   'intptr_t write(int fd, intptr_t ptr, size_t len)',
 );
 
-/** @source fcntl(2), the commands that take an int */
+/** Reads or changes a property of an fd. @source fcntl(2), the commands that take an int */
 export const fcntl: (fd: number, command: number, argument: number) => number = libc.func(
   'int fcntl(int fd, int command, intptr_t argument)',
 );
 
-/** @source ioctl(2), the requests that take a pointer */
+/**
+ * Asks the driver behind an fd; what `memory` holds depends on the request.
+ *
+ * @source ioctl(2), the requests that take a pointer
+ */
 export const ioctl: (fd: number, request: number, memory: Memory) => number = libc.func(
   'int ioctl(int fd, ulong request, void *memory)',
 );
 
-/** @source socket(2) */
+/** Opens a socket. Returns its fd. @source socket(2) */
 export const socket: (family: number, type: number, protocol: number) => number = libc.func(
   'int socket(int family, int type, int protocol)',
 );
 
-/** @source bind(2) */
+/** Gives a socket its local address. [struct sockaddr of `len` bytes] @source bind(2) */
 export const bind: (fd: number, address: Memory, len: number) => number = libc.func(
   'int bind(int fd, void *address, uint len)',
 );
 
-/** @source connect(2) */
+/** Gives a socket its peer. [struct sockaddr of `len` bytes] @source connect(2) */
 export const connect: (fd: number, address: Memory, len: number) => number = libc.func(
   'int connect(int fd, void *address, uint len)',
 );
 
-/** @source getsockname(2); `len` is in and out [one uint32] */
+/** Reads a socket's local address; `len` is in and out. [one uint32] @source getsockname(2) */
 export const getsockname: (fd: number, address: Memory, len: Memory) => number = libc.func(
   'int getsockname(int fd, void *address, void *len)',
 );
 
-/** @source setsockopt(2) */
+/** Sets an option of a socket from `len` bytes of `value`. @source setsockopt(2) */
 export const setsockopt: (fd: number, level: number, name: number, value: Memory, len: number) => number =
   libc.func('int setsockopt(int fd, int level, int name, void *value, uint len)');
 
-/** @source getsockopt(2); `len` is in and out [one uint32] */
+/** Reads an option of a socket into `value`; `len` is in and out. [one uint32] @source getsockopt(2) */
 export const getsockopt: (fd: number, level: number, name: number, value: Memory, len: Memory) => number =
   libc.func('int getsockopt(int fd, int level, int name, void *value, void *len)');
 
-/** @source sendto(2) */
+/** Sends one message, to `address` unless that is null. Returns bytes sent. @source sendto(2) */
 export const sendto: (
   fd: number,
   memory: Memory,
@@ -172,7 +176,11 @@ export const sendmmsgPtr: (fd: number, ptr: number, count: number, flags: number
   'int sendmmsg(int fd, intptr_t messages, uint count, int flags)',
 );
 
-/** @source recvfrom(2) */
+/**
+ * Receives one message, and its sender's address unless that is null. Returns bytes received.
+ *
+ * @source recvfrom(2)
+ */
 export const recvfrom: (
   fd: number,
   memory: Memory,
@@ -184,7 +192,11 @@ export const recvfrom: (
   'intptr_t recvfrom(int fd, void *memory, size_t len, int flags, void *address, void *addressLen)',
 );
 
-/** @source poll(2) [struct pollfd: i32 fd, i16 events, i16 revents] */
+/**
+ * Waits until one of `count` fds is ready. Returns how many are. [struct pollfd: i32 fd, i16 events, i16 revents]
+ *
+ * @source poll(2)
+ */
 export const poll: (fds: Memory, count: number, timeoutMs: number) => number = libc.func(
   'int poll(void *fds, ulong count, int timeout)',
 );
@@ -194,63 +206,95 @@ export const pollPtr: (fdsPtr: number, count: number, timeoutMs: number) => numb
   'int poll(intptr_t fds, ulong count, int timeout)',
 );
 
-/** @source eventfd(2) */
+/** Creates a counter that can be polled, starting at `initial`. Returns its fd. @source eventfd(2) */
 export const eventfd: (initial: number, flags: number) => number = libc.func(
   'int eventfd(uint initial, int flags)',
 );
 
-/** Reads an IP address. @source inet_pton(3); returns 1, or 0 when `text` is no address of the family */
+/**
+ * Writes the IP address in `text` to `address`. Returns 1, or 0 when it is none of that family.
+ *
+ * @source inet_pton(3)
+ */
 export const inetPton: (family: number, text: string, address: Memory) => number = libc.func(
   'int inet_pton(int family, str text, void *address)',
 );
 
-/** @source setns(2) */
+/** Moves the calling thread into the namespace behind `fd`. @source setns(2) */
 export const setns: (fd: number, type: number) => number = libc.func('int setns(int fd, int type)');
 
-/** @source unshare(2) */
+/** Moves the calling thread into namespaces of its own. @source unshare(2) */
 export const unshare: (flags: number) => number = libc.func('int unshare(int flags)');
 
-/** @source sched_setaffinity(2); `pid` 0 is the calling thread */
+/**
+ * Chooses the cores that a thread may run on; `pid` 0 is the calling thread. [`len` bytes, a bit for each core]
+ *
+ * @source sched_setaffinity(2)
+ */
 export const schedSetaffinity: (pid: number, len: number, mask: Memory) => number = libc.func(
   'int sched_setaffinity(int pid, size_t len, void *mask)',
 );
 
-/** @source sched_getaffinity(2); `pid` 0 is the calling thread */
+/**
+ * Reads the cores that a thread may run on; `pid` 0 is the calling thread. [`len` bytes, a bit for each core]
+ *
+ * @source sched_getaffinity(2)
+ */
 export const schedGetaffinity: (pid: number, len: number, mask: Memory) => number = libc.func(
   'int sched_getaffinity(int pid, size_t len, void *mask)',
 );
 
-/** @source sched_setscheduler(2); `parameter` is one int32, the priority */
+/**
+ * Chooses how a thread is scheduled; `pid` 0 is the calling thread. [`parameter`: one int32, the priority]
+ *
+ * @source sched_setscheduler(2)
+ */
 export const schedSetscheduler: (pid: number, policy: number, parameter: Memory) => number = libc.func(
   'int sched_setscheduler(int pid, int policy, void *parameter)',
 );
 
-/** @source sched_getscheduler(2) */
+/**
+ * Returns how a thread is scheduled; `pid` 0 is the calling thread. [SCHED_…]
+ *
+ * @source sched_getscheduler(2)
+ */
 export const schedGetscheduler: (pid: number) => number = libc.func('int sched_getscheduler(int pid)');
 
-/** Reads the priority of a thread. @source sched_getparam(2); writes one int32, the priority */
+/**
+ * Reads the priority of a thread; `pid` 0 is the calling thread. [`parameter`: one int32]
+ *
+ * @source sched_getparam(2)
+ */
 export const schedGetparam: (pid: number, parameter: Memory) => number = libc.func(
   'int sched_getparam(int pid, void *parameter)',
 );
 
-/** @source sched_getcpu(3) */
+/**
+ * Returns the core that the calling thread runs on, which may have changed by then.
+ *
+ * @source sched_getcpu(3)
+ */
 export const schedGetcpu: () => number = libc.func('int sched_getcpu()');
 
-/** @source gettid(2) */
+/** Returns the id of the calling thread. @source gettid(2) */
 export const gettid: () => number = libc.func('int gettid()');
 
-/** @source geteuid(2) */
+/** Returns the effective user id; 0 is root. @source geteuid(2) */
 export const geteuid: () => number = libc.func('uint geteuid()');
 
-/** @source getppid(2) */
+/** Returns the id of the parent process. @source getppid(2) */
 export const getppid: () => number = libc.func('int getppid()');
 
-/** @source prctl(2), the options that take one integer */
+/**
+ * Reads or changes a property of the calling process or thread.
+ *
+ * @source prctl(2), the options that take one integer
+ */
 export const prctl: (option: number, argument: number) => number = libc.func(
   'int prctl(int option, ulong argument)',
 );
 
-/** @source clock_gettime(2); writes {i64 seconds, i64 nanoseconds} */
+/** Reads a clock into `timespec`. [i64 seconds, i64 nanoseconds] @source clock_gettime(2) */
 export const clockGettime: (clock: number, timespec: Memory) => number = libc.func(
   'int clock_gettime(int clock, void *timespec)',
 );
@@ -260,15 +304,23 @@ export const clockGettimePtr: (clock: number, timespecPtr: number) => number = l
   'int clock_gettime(int clock, intptr_t timespec)',
 );
 
-/** @source nanosleep(2); `remaining` may be null */
+/**
+ * Sleeps for `request`; a signal ends it early and leaves the rest in `remaining`, which may be null. [struct timespec]
+ *
+ * @source nanosleep(2)
+ */
 export const nanosleep: (request: Memory, remaining: Memory) => number = libc.func(
   'int nanosleep(void *request, void *remaining)',
 );
 
-/** @source sched_yield(2) */
+/** Lets another thread that waits for this core run first. @source sched_yield(2) */
 export const schedYield: () => number = libc.func('int sched_yield()');
 
-/** @source syscall(2): any system call by number, integers and ptrs only */
+/**
+ * Makes any system call by its number, with integers and ptrs only. Returns what the kernel does, or -1.
+ *
+ * @source syscall(2)
+ */
 export const syscall: (
   number: number,
   a: number,
