@@ -1,9 +1,10 @@
+import { constants } from 'node:os';
 import type { Pollable } from '../core/index.ts';
 import { PollSet, SystemError } from '../sys/index.ts';
 import { POLLNVAL } from '../sys/uapi/index.ts';
 import { Idled, type IdleStrategy, MAX_SLEEP_MS } from './idle.ts';
 
-const EBADF = 9;
+const { EBADF } = constants.errno;
 
 /** Longest sleep when something might happen that no fd tells of. [ms] */
 const UNTOLD_SLEEP_MS = 1;
@@ -11,8 +12,8 @@ const UNTOLD_SLEEP_MS = 1;
 /**
  * Sleeps in one poll(2) over the fds of all pollables and the lane's stop eventfd, {@link MAX_SLEEP_MS} at most.
  *
- * Costs 0.2 % of a core when idle; the first frame waits for a wake-up, some ten microseconds. No wake-up is lost: every
- * pollable is armed after a pass without work and before the sleep.
+ * Costs 0.2 % of a core when idle; the first frame waits for a wake-up, some ten microseconds. No wake-up is lost:
+ * every pollable is armed after a pass without work and before the sleep.
  *
  * What cannot wake a sleeper shortens the sleep to 1 ms: a pollable without fds, or one whose arm() still says false
  * after another pass that found no work.

@@ -4,7 +4,7 @@
  * Job: start such a thread, poll on it without losing a wake-up, pass the time when there is no work, stop it within
  * 100 ms, and bring its result or its error to the owner, exactly once.
  *
- * Data: a {@link LaneSpec} goes over as a structured clone; the program is built by a module's export inside the thread.
+ * Data: a {@link LaneSpec} goes over as a structured clone; a module's export builds the program inside the thread.
  * After that owner and lane share a stop flag, an eventfd and a counters page, and no message passes while the loop
  * runs: the event loop of a spinning thread does not turn.
  *

@@ -25,9 +25,12 @@ interface Outcome {
  * const result = await lane.done;
  * ```
  *
- * A lane ends by {@link Lane.stop}, by its program's `context.stop()`, or by an error. The error, wherever it came from,
- * reaches the owner exactly once: from {@link Lane.start} before the loop ran, from {@link Lane.done} afterwards. An owner that never looks at
- * `done` gets it as an unhandled rejection.
+ * A lane ends by {@link Lane.stop}, by its program's `context.stop()`, or by an error. The error, wherever it came
+ * from, reaches the owner exactly once: from {@link Lane.start} before the loop ran, from {@link Lane.done}
+ * afterwards. An owner that never looks at `done` gets it as an unhandled rejection.
+ *
+ * Start all pinned lanes of a process from one thread: another would take them for threads that are no lanes, and
+ * move them off their cores when it starts its own.
  */
 export class Lane implements AsyncDisposable {
   /**
@@ -125,7 +128,9 @@ export class Lane implements AsyncDisposable {
    * Asks the lane to stop and resolves when its thread is gone, usually within 100 ms; the lane's error is `done`'s.
    *
    * Idempotent. A program that is still busy after `stopTimeoutMs` is cut off, which `done` reports: then close() was
-   * not called, and what it had open stays open until the process ends. NB: nothing ends a thread in an endless system call.
+   * not called, and what it had open stays open until the process ends.
+   *
+   * NB: nothing ends a thread in an endless system call; then this never resolves.
    */
   stop(): Promise<void> {
     if (this.#flag.requested) return this.#gone.promise;
