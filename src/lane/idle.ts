@@ -68,7 +68,7 @@ const MAX_SLEEP_NS = 1_000_000;
 /**
  * Spins for 100 passes, yields for 20, then sleeps 1 us, 2 us, 4 us, … up to 1 ms, until there is work.
  *
- * Under load it is {@link BusySpin}; after a quiet while it takes 2 to 3 % of a core, and the first frame
+ * Under load it is {@link BusySpin}; after a quiet while it takes about 3 % of a core, and the first frame
  * waits up to 1 ms. Needs no fd, so it suits any pollable.
  *
  * @source nanosleep(2)
