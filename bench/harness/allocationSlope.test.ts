@@ -19,3 +19,13 @@ test('allocationSlope() finds a small object in every hundredth operation', () =
   assert.ok(slope > 0.1 && slope < 1, `${slope} bytes per operation`);
   assert.ok(kept !== undefined);
 });
+
+test('allocationSlope() sees an object in every hundredth operation behind 32 MB that are allocated once', () => {
+  let calls = 0;
+  const slope = allocationSlope((count) => {
+    const once = ++calls === 2 ? 2_000_000 : 0;
+    for (let i = 0; i < once; i++) kept = { i };
+    for (let i = 0; i < count; i++) if (i % 100 === 0) kept = { i };
+  });
+  assert.ok(slope > 0.1, `${slope} bytes per operation`);
+});
