@@ -60,7 +60,9 @@ export async function runBench(names: readonly string[], options: BenchOptions =
     }
   }
   const named = names.length > 0;
-  const wanted = await Promise.all((named ? names : Object.keys(CASES)).map((name) => CASES[name]!()));
+  const wanted = await Promise.all(
+    (named ? [...new Set(names)] : Object.keys(CASES)).map((name) => CASES[name]!()),
+  );
   const chosen = wanted.filter(({ long }) => named || long !== true);
   const printer = new Printer(options.json === true);
   printer.header(chosen);
@@ -86,6 +88,8 @@ class Printer implements RunOutput {
 
   header(cases: readonly BenchCase[]): void {
     this.#say(describeMachine());
+    const width = Math.max(...cases.map(({ name }) => name.length));
+    for (const { name, about } of cases) this.#say(`${name.padEnd(width)}  ${about}`);
     if (cases.some(({ kind }) => kind === 'system')) this.#say(NO_NIC);
   }
 
@@ -119,8 +123,8 @@ class Printer implements RunOutput {
 /** The rounds and the calibration of each case, once for cases that share them. */
 function footer(figures: readonly Figure[]): string {
   const cases = new Map(figures.map((figure) => [figure.case, figure]));
-  const parts = [...cases.values()].map(
-    (figure) => `${figure.case} ${figure.rounds} rounds at ${figure.calibration.toFixed(2)}`,
-  );
+  const parts = [...cases.values()].map(({ case: name, rounds, calibration }) => {
+    return `${name} ${rounds} ${rounds === 1 ? 'round' : 'rounds'} at ${calibration.toFixed(2)}`;
+  });
   return `medians; calibration loop over its reference time: ${parts.join(', ')}`;
 }

@@ -1,6 +1,7 @@
+import { siblingUrl } from '../../src/lane/siblingUrl.ts';
 import type { BenchCase, BenchContext } from './benchCase.ts';
-import { calibrate } from './calibration.ts';
 import { type Figure, toFigures } from './figure.ts';
+import { Isolate } from './isolate.ts';
 import { median } from './median.ts';
 import { Turns } from './turns.ts';
 
@@ -11,7 +12,7 @@ export interface RunOptions {
   /** How long one variant or peer is measured in one round [s]; each case's own time when absent. */
   readonly seconds?: number | undefined;
   /** Runs the calibration loop; tests put something quick here. */
-  readonly calibrate?: () => number;
+  readonly calibrate?: () => number | Promise<number>;
 }
 
 /** Where a run's output goes. */
@@ -39,13 +40,20 @@ export async function runCases(
   options: RunOptions,
   output: RunOutput,
 ): Promise<boolean> {
+  await using calibrator =
+    options.calibrate === undefined
+      ? new Isolate<null, number>(siblingUrl(import.meta.url, './calibrationThread'))
+      : undefined;
+  const calibrate = options.calibrate ?? (() => calibrator!.ask(null));
   const micro = cases.filter(({ kind }) => kind === 'micro');
   const system = cases.filter(({ kind }) => kind === 'system');
   let ok = true;
   for (const group of [micro, ...system.map((one) => [one])]) {
     if (group.length === 0) continue;
     const turns = new Turns();
-    const results = await Promise.allSettled(group.map((one) => runCase(one, turns, options, output)));
+    const results = await Promise.allSettled(
+      group.map((one) => runCase(one, turns, { ...options, calibrate }, output)),
+    );
     const figures: Figure[] = [];
     for (const [index, result] of results.entries()) {
       if (result.status === 'fulfilled') figures.push(...result.value);
@@ -60,7 +68,7 @@ export async function runCases(
 async function runCase(
   one: BenchCase,
   turns: Turns,
-  options: RunOptions,
+  options: RunOptions & Required<Pick<RunOptions, 'calibrate'>>,
   output: RunOutput,
 ): Promise<Figure[]> {
   const calibrations: number[] = [];
@@ -73,7 +81,7 @@ async function runCase(
           await turns.take();
         }
         output.progress(`${one.name}: round ${round + 1} of ${total}`);
-        calibrations.push((options.calibrate ?? calibrate)());
+        calibrations.push(await options.calibrate());
         yield round;
       }
     },

@@ -13,6 +13,7 @@ import {
 } from '../../src/order/index.ts';
 import { parseUdpFrame, UdpFrame } from '../../src/wire/index.ts';
 import { serve } from '../harness/isolate.ts';
+import { pinToMeasuringCore } from '../harness/measuringCore.ts';
 import { timeSlices } from '../harness/timeSlices.ts';
 import { FRAME_LEN, PAYLOAD_OFFSET, writeOrderFrame } from './orderFrames.ts';
 
@@ -91,6 +92,7 @@ function readBurst(): void {
   consumer.release(count);
 }
 
+pinToMeasuringCore();
 serve(({ step, seconds }: IngestTask): number => {
   const ns = timeSlices(seconds, FRAMES, STEPS[step]);
   if (refused > 0) throw new Error(`Cannot trust the figures: ${refused} good frames were refused`);
