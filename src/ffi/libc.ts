@@ -74,16 +74,6 @@ export const write: (fd: number, memory: Memory, len: number) => number = libc.f
   'intptr_t write(int fd, void *memory, size_t len)',
 );
 
-/** `read(2)` into native memory, the form for hot code. @hot */
-export const readPtr: (fd: number, ptr: number, len: number) => number = libc.func(
-  'intptr_t read(int fd, intptr_t ptr, size_t len)',
-);
-
-/** `write(2)` from native memory, the form for hot code. @hot */
-export const writePtr: (fd: number, ptr: number, len: number) => number = libc.func(
-  'intptr_t write(int fd, intptr_t ptr, size_t len)',
-);
-
 /** Reads or changes a property of an fd. @source fcntl(2), the commands that take an int */
 export const fcntl: (fd: number, command: number, argument: number) => number = libc.func(
   'int fcntl(int fd, int command, intptr_t argument)',

@@ -1,12 +1,12 @@
-import { addressOf, libc } from '../ffi/index.ts';
+import { libc } from '../ffi/index.ts';
 import { SystemError } from './error.ts';
 import { Fd } from './fd.ts';
 import { O_CLOEXEC, O_NONBLOCK } from './uapi/index.ts';
 
+// NB: handed to the calls themselves, not by address: an array that only its address is left of gets collected, and the
+// kernel would read what came after it.
 const one = new Uint32Array([1, 0]);
-const onePtr = addressOf(one);
 const count = new Uint32Array(2);
-const countPtr = addressOf(count);
 
 /**
  * A counter in the kernel that wakes whoever polls it: the way to wake a lane that sleeps in poll(2).
@@ -47,7 +47,7 @@ export class EventFd implements Disposable {
    * @source eventfd(2)
    */
   signal(): void {
-    libc.writePtr(this.#fd, onePtr, 8);
+    libc.write(this.#fd, one, 8);
   }
 
   /**
@@ -58,7 +58,7 @@ export class EventFd implements Disposable {
    * @source eventfd(2)
    */
   drain(): number {
-    return libc.readPtr(this.#fd, countPtr, 8) === 8 ? count[0]! : 0;
+    return libc.read(this.#fd, count, 8) === 8 ? count[0]! : 0;
   }
 
   /** Closes the descriptor, unless it is borrowed. Idempotent. */
