@@ -47,8 +47,8 @@ const START_NS = 8;
 const INTERVAL_NS = 16;
 /** About the time that a call takes before the first order. [ns] */
 const CALL_NS = 30e6;
-/** Looks at the clock while an order is not due, at some 25 ns each: enough for intervals of a microsecond. */
-const MAX_LOOKS = 128;
+/** Looks at the clock while an order is not due, at some 25 ns each: enough for intervals up to 6 us. */
+const MAX_LOOKS = 256;
 
 /**
  * Frames with orders, made by the kernel: an XDP program that is run on copies of one frame, makes each a different
@@ -82,13 +82,13 @@ export class OrderInjector implements Disposable {
    * NB: each call has the kernel patch its code and wait for all cores, some 25 ms: pace within a call, not by calls.
    *
    * @returns how long it took, without what a call takes by itself [ns]
-   * @param intervalNs - the program waits until each order is due; 0 for as fast as it goes [ns, below 2,000]
+   * @param intervalNs - the program waits until each order is due; 0 for as fast as it goes [ns, up to 6,000]
    */
   inject(count: number, intervalNs: number): number {
     const value = new BigUint64Array(3);
     value[COUNT / 8] = BigInt(this.#injected);
-    value[START_NS / 8] = BigInt(nowNs() - this.#injected * intervalNs + CALL_NS);
-    value[INTERVAL_NS / 8] = BigInt(intervalNs);
+    value[START_NS / 8] = BigInt(Math.round(nowNs() - this.#injected * Math.round(intervalNs) + CALL_NS));
+    value[INTERVAL_NS / 8] = BigInt(Math.round(intervalNs));
     this.#state.update(0, value);
     this.#injected += count;
     const callNs = nowNs();
