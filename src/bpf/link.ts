@@ -6,10 +6,10 @@ import type { BpfProgram } from './program.ts';
 import { programInfo, readObjectInfo } from './programInfo.ts';
 
 /**
- * Where an XDP program runs: `driver` before the kernel makes a packet of the frame (native mode); `generic` after that,
+ * Where an XDP program runs: `native` in the driver, before the kernel makes a packet of the frame; `generic` after that,
  * on any interface, and slower.
  */
-export type XdpMode = 'driver' | 'generic';
+export type XdpMode = 'native' | 'generic';
 
 /** The interface to attach to, in the calling thread's namespace. */
 export type XdpTarget = Pick<Link, 'name' | 'index'>;
@@ -23,7 +23,7 @@ export interface XdpLinkInfo {
 }
 
 const modeFlags: Record<XdpMode, number> = {
-  driver: k.XDP_FLAGS_DRV_MODE,
+  native: k.XDP_FLAGS_DRV_MODE,
   generic: k.XDP_FLAGS_SKB_MODE,
 };
 
@@ -55,13 +55,13 @@ export class XdpLink implements Disposable {
   /**
    * Attaches a program to an interface.
    *
-   * @param mode - `auto` tries the driver and falls back to generic, which {@link XdpLink.modeReason} reports
+   * @param mode - `auto` tries native mode and falls back to generic, which {@link XdpLink.modeReason} reports
    * @throws SystemError EBUSY or EEXIST when there is an XDP program already; the message names it
    * @throws SystemError ENODEV without such an interface, EPERM without CAP_NET_ADMIN, EOPNOTSUPP when `mode` is
-   *   `driver` and the driver cannot
+   *   `native` and the driver cannot
    */
   static attach(program: BpfProgram, target: XdpTarget, mode: XdpMode | 'auto' = 'auto'): XdpLink {
-    const first = mode === 'auto' ? 'driver' : mode;
+    const first = mode === 'auto' ? 'native' : mode;
     const fd = create(program, target, first);
     if (fd >= 0) return new XdpLink(fd, first, undefined, target.name);
     const error = attachError(-fd, first, target);

@@ -40,6 +40,7 @@ export function readVerifierLog(log: string): VerifierVerdict | undefined {
  * has everything that it said.
  */
 export class VerifierError extends SystemError {
+  override readonly name: string = 'VerifierError';
   /** the verifier's log in full */
   readonly log: string;
   /** the assembler line in question, with its place and comment: `ipv4+3: r4 = *(u8 *)(r7 + 9) ; protocol` */

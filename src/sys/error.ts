@@ -39,7 +39,7 @@ export interface SystemErrorInit {
  * was done to) and `hint` (the likely cause and the command that mends it, when the evidence fits).
  */
 export class SystemError extends Error {
-  override readonly name = 'SystemError';
+  override readonly name: string = 'SystemError';
   readonly code: string;
   readonly errno: number;
   readonly syscall: string;

@@ -90,9 +90,9 @@ export class XdpInterface implements Disposable {
       for (const socket of sockets) this.#program.map(FLOW_SOCKETS).update(socket.queue, socket.fd);
       const attach = spec.attach ?? 'auto';
       // Under strict, generic mode has to be asked for by name.
-      const mode = attach === 'generic' ? 'generic' : attach === 'native' || spec.strict ? 'driver' : 'auto';
+      const mode = attach === 'auto' && spec.strict ? 'native' : attach;
       this.#link = XdpLink.attach(this.#program, this.info, mode);
-      this.attachMode = this.#link.mode === 'driver' ? 'native' : 'generic';
+      this.attachMode = this.#link.mode;
     } catch (error) {
       for (const resource of opened.reverse()) resource[Symbol.dispose]();
       throw error;

@@ -61,11 +61,11 @@ test('XdpLink attaches in the driver of a veth, hands over to another program, a
     using first = BpfProgram.load(verdictProgramSpec('XDP_PASS'));
     using second = BpfProgram.load(verdictProgramSpec('XDP_DROP'));
     const attached = XdpLink.attach(first, here);
-    assert.equal(attached.mode, 'driver');
+    assert.equal(attached.mode, 'native');
     assert.equal(attached.modeReason, undefined);
-    assert.deepEqual(link('here').xdp, { mode: 'driver', programId: first.info().id });
+    assert.deepEqual(link('here').xdp, { mode: 'native', programId: first.info().id });
     attached.update(second);
-    assert.deepEqual(link('here').xdp, { mode: 'driver', programId: second.info().id });
+    assert.deepEqual(link('here').xdp, { mode: 'native', programId: second.info().id });
     assert.equal(attached.info().ifindex, here.index);
     assert.equal(attached.info().programId, second.info().id);
     attached.close();
@@ -108,7 +108,7 @@ test('XdpLink falls back to generic mode and says why; in driver mode it refuses
     assert.match(attached.modeReason ?? '', /^Cannot attach XDP program in driver mode to lo: EOPNOTSUPP/);
     attached.close();
     assert.throws(
-      () => XdpLink.attach(program, loopback, 'driver'),
+      () => XdpLink.attach(program, loopback, 'native'),
       systemError('EOPNOTSUPP', /^Cannot attach XDP program in driver mode to lo: EOPNOTSUPP/),
     );
   });
@@ -118,7 +118,7 @@ test('XdpLink names the program that holds the interface, in the same mode and i
   withVeth(t, (here) => {
     using holder = BpfProgram.load(verdictProgramSpec('XDP_PASS'));
     using program = BpfProgram.load(flowProgramSpec({ flows: [{ port: 9000 }], queues: 1 }));
-    using _held = XdpLink.attach(holder, here, 'driver');
+    using _held = XdpLink.attach(holder, here, 'native');
     const year = new Date().getFullYear();
     const expected = new RegExp(
       `XDP program ${holder.info().id} \\(xdp_pass\\), loaded ${year}-.*Z by uid 0, is attached in driver mode: ` +
@@ -170,7 +170,7 @@ test('attaching and detaching a program 1,000 times leaves no descriptor and not
 test('injectFrames() sends each frame through a veth pair to the XDP program at the other end', (t) => {
   withVeth(t, (here, there) => {
     using counting = BpfProgram.load(flowProgramSpec({ flows: [{ port: 9000 }], queues: 2 }));
-    using _receives = XdpLink.attach(counting, there, 'driver');
+    using _receives = XdpLink.attach(counting, there, 'native');
     using injector = BpfProgram.load(verdictProgramSpec('XDP_TX'));
     const frame = new Uint8Array(60).fill(0xff);
     injector.injectFrames({ frame, repeat: 1000, burst: 32, ifindex: here.index });

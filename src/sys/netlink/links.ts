@@ -35,7 +35,7 @@ const NAME_LEN = IFNAMSIZ - 1;
 /** An XDP program that is attached to an interface. */
 export interface AttachedXdp {
   /** where it runs; `several` when the kernel has more than one mode in use at once */
-  readonly mode: 'driver' | 'generic' | 'offload' | 'several';
+  readonly mode: 'native' | 'generic' | 'offload' | 'several';
   /** the kernel's id of the program, of the driver's when there are several */
   readonly programId: number;
 }
@@ -135,7 +135,7 @@ function readLink({ body }: NetlinkReply): Link {
 }
 
 const modes: Readonly<Record<number, AttachedXdp['mode']>> = {
-  [XDP_ATTACHED_DRV]: 'driver',
+  [XDP_ATTACHED_DRV]: 'native',
   [XDP_ATTACHED_SKB]: 'generic',
   [XDP_ATTACHED_HW]: 'offload',
   [XDP_ATTACHED_MULTI]: 'several',
