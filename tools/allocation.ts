@@ -4,7 +4,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { type AllocationResult, LIMIT } from './allocationRun.ts';
+import { type AllocationResult, COUNTED_FRAMES, LIMIT, MAX_FRAMES_PER_CALL } from './allocationRun.ts';
+import { callKey } from './countCalls.ts';
 
 /** The results of one `x.alloc.ts`, or why it gave none. */
 export interface AllocationFile {
@@ -45,43 +46,63 @@ async function runFile(root: string, path: string): Promise<AllocationFile> {
   }
 }
 
+/** A function that a case has to cover, as `hotFunctions()` finds it. */
+export interface CoveredFunction {
+  /** `folder/name` */
+  readonly id: string;
+  /** {@link callKey} of the function; undefined when its calls cannot be counted. */
+  readonly key: string | undefined;
+}
+
 /**
- * Returns one line for each case that failed or allocates, each `@hot` function that no case covers, and each name
- * that a case covers and no `@hot` function has.
+ * Returns one line for each case that failed or allocates, each `@hot` function that no case covers, each name that a
+ * case covers and no `@hot` function has, and each function that a case covers but hardly calls.
  *
- * @param hot - `folder/name` of every `@hot` function
+ * @param hot - every `@hot` function
  * @param strict - a skipped case is a problem too
  */
 export function judgeAllocation(
   files: readonly AllocationFile[],
-  hot: readonly string[],
+  hot: readonly CoveredFunction[],
   strict: boolean,
 ): string[] {
   const problems: string[] = [];
-  const covered = new Set<string>();
+  const waiting = new Map(hot.map((one) => [one.id, one]));
+  const known = new Map(waiting);
   for (const { path, results, error } of files) {
     if (error !== undefined) problems.push(`${path}: Mend this file: ${error}`);
     const folder = path.split('/', 2)[1];
-    for (const { name, covers, bytes, skip } of results) {
-      if (bytes !== null && !(bytes < LIMIT)) {
-        problems.push(
-          `${path}: Allocate less in "${name}": under ${LIMIT} byte per operation, not ${bytes.toFixed(3)}`,
-        );
-      }
-      if (skip !== null && strict) problems.push(`${path}: Run "${name}", which was skipped: ${skip}`);
-      for (const cover of covers) {
+    for (const result of results) {
+      problems.push(...judgeResult(result, strict).map((problem) => `${path}: ${problem}`));
+      for (const cover of result.covers) {
         const id = cover.includes('/') ? cover : `${folder}/${cover}`;
-        if (!hot.includes(id))
-          problems.push(`${path}: Remove ${cover} from what "${name}" covers: no such @hot function`);
-        covered.add(id);
+        const problem = judgeCover(known.get(id), result);
+        if (problem !== undefined) problems.push(`${path}: ${problem.replace('%', cover)}`);
+        waiting.delete(id);
       }
     }
   }
-  for (const id of hot) {
-    if (!covered.has(id))
-      problems.push(`${id}: Cover this @hot function in a case of an *.alloc.ts in its folder`);
-  }
+  for (const id of waiting.keys())
+    problems.push(`${id}: Cover this @hot function in a case of an *.alloc.ts in its folder`);
   return problems;
+}
+
+function judgeResult({ name, bytes, skip }: AllocationResult, strict: boolean): string[] {
+  if (bytes !== null && !(bytes < LIMIT)) {
+    return [`Allocate less in "${name}": under ${LIMIT} byte per frame, not ${bytes.toFixed(3)}`];
+  }
+  return skip !== null && strict ? [`Run "${name}", which was skipped: ${skip}`] : [];
+}
+
+/** The problem with one name that a case covers; `%` stands for the name. */
+function judgeCover(hot: CoveredFunction | undefined, result: AllocationResult): string | undefined {
+  const { name, calls, skip } = result;
+  if (hot === undefined) return `Remove % from what "${name}" covers: no such @hot function`;
+  if (skip !== null || hot.key === undefined) return undefined;
+  const wanted = COUNTED_FRAMES / MAX_FRAMES_PER_CALL;
+  const got = calls[hot.key] ?? 0;
+  if (got >= wanted) return undefined;
+  return `Call % more often in "${name}": at least ${wanted} times in ${COUNTED_FRAMES} frames, not ${got}`;
 }
 
 /** Renders the results as a table, one row for each case. */
@@ -97,5 +118,5 @@ export function allocationTable(files: readonly AllocationFile[]): string {
   const lines = rows.map(
     ([path, name, bytes]) => `${path!.padEnd(widths[0]!)}  ${name!.padEnd(widths[1]!)}  ${bytes}`,
   );
-  return [`allocation [bytes per operation], limit ${LIMIT}`, ...lines].join('\n');
+  return [`allocation [bytes per frame], limit ${LIMIT}`, ...lines].join('\n');
 }

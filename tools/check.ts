@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { allocationTable, judgeAllocation, runAllocationCases } from './allocation.ts';
+import { callKey } from './countCalls.ts';
 import { checkDocComments } from './docComments.ts';
 import { checkIndexes, checkManifest } from './exports.ts';
 import { checkHot, hotFunctions } from './hot.ts';
@@ -109,7 +110,9 @@ async function unit(): Promise<Outcome> {
 }
 
 async function allocation(): Promise<Outcome> {
-  const hot = hotFunctions(sources()).map(({ id }) => id);
+  const hot = hotFunctions(sources()).map(({ id, path, body, bound }) => {
+    return { id, key: bound ? undefined : callKey(path, body.end) };
+  });
   const files = await runAllocationCases(root);
   const problems = judgeAllocation(files, hot, process.env.REQUIRE_PRIVILEGED === '1');
   const cases = files.reduce((sum, { results }) => sum + results.length, 0);

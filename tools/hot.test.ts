@@ -3,11 +3,13 @@ import { test } from 'node:test';
 import { checkHot, hotFunctions } from './hot.ts';
 import { virtualSources } from './sources.ts';
 
-test('hotFunctions() finds marked functions, arrow functions and methods that have a body', () => {
+test('hotFunctions() finds marked functions, bound functions, and methods that have a body', () => {
   using sources = virtualSources({
     'src/core/a.ts': `
       /** Hot. @hot */ export function f() {}
       /** Hot. @hot */ const g = () => 1;
+      /** Hot. @hot */ export const read = libc.func('read');
+      /** A table. */ export const table = make('hot');
       /** A ring. */ export class Ring {
         /** Hot. @hot one load */ peek() {}
         /** Hot. @hot */ get size() { return 1; }
@@ -16,8 +18,13 @@ test('hotFunctions() finds marked functions, arrow functions and methods that ha
       /** A port. */ export interface Port { /** Hot. @hot */ rx(): number; }`,
     'src/core/a.test.ts': '/** Hot. @hot */ function t() {}',
   });
-  const ids = hotFunctions(sources).map(({ id }) => id);
-  assert.deepEqual(ids, ['core/f', 'core/g', 'core/Ring.peek', 'core/Ring.size']);
+  const found = hotFunctions(sources);
+  const ids = found.map(({ id }) => id);
+  assert.deepEqual(ids, ['core/f', 'core/g', 'core/read', 'core/Ring.peek', 'core/Ring.size']);
+  assert.deepEqual(
+    found.filter(({ bound }) => bound).map(({ id }) => id),
+    ['core/read'],
+  );
 });
 
 const bad: Readonly<Record<string, string>> = {

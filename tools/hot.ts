@@ -2,6 +2,7 @@ import type { Node, SourceFile } from 'typescript/unstable/ast';
 import { SyntaxKind } from 'typescript/unstable/ast';
 import {
   isArrowFunction,
+  isCallExpression,
   isClassDeclaration,
   isFunctionDeclaration,
   isFunctionExpression,
@@ -21,6 +22,8 @@ export interface HotFunction {
   readonly path: string;
   readonly file: SourceFile;
   readonly body: Node;
+  /** Made by a call, such as one that binds a function of libc: V8 counts no calls of it. */
+  readonly bound: boolean;
 }
 
 /** What hot code may not contain: each either allocates, deoptimises or hides a cost. */
@@ -47,15 +50,15 @@ const FORBIDDEN: ReadonlyMap<SyntaxKind, string> = new Map([
 
 const FORBIDDEN_NAMES = /^(?:subarray|slice|BigInt|(?:get|set)?Big(?:Ui|I)nt64(?:Array)?)$/;
 
-/** Returns every function of the product that is marked `@hot` and has a body, in the order of the files. */
+/** Returns every function of the product that is marked `@hot`, declared or bound, in the order of the files. */
 export function hotFunctions({ files }: Sources): HotFunction[] {
   const found: HotFunction[] = [];
   for (const [path, file] of files) {
     if (!path.startsWith('src/') || isTestFile(path)) continue;
     const folder = path.split('/', 2)[1];
     for (const statement of file.statements) {
-      for (const { name, comment, body } of functionsOf(file, statement)) {
-        if (/@hot\b/.test(comment)) found.push({ id: `${folder}/${name}`, path, file, body });
+      for (const { name, comment, body, bound = false } of functionsOf(file, statement)) {
+        if (/@hot\b/.test(comment)) found.push({ id: `${folder}/${name}`, path, file, body, bound });
       }
     }
   }
@@ -77,18 +80,29 @@ export function checkHot(functions: readonly HotFunction[]): string[] {
   return problems;
 }
 
-function functionsOf(file: SourceFile, statement: Node): { name: string; comment: string; body: Node }[] {
+interface Declared {
+  readonly name: string;
+  readonly comment: string;
+  readonly body: Node;
+  readonly bound?: boolean;
+}
+
+function functionsOf(file: SourceFile, statement: Node): Declared[] {
   if (isFunctionDeclaration(statement) && statement.body !== undefined) {
     return [
       { name: statement.name?.text ?? 'default', comment: commentOf(file, statement), body: statement.body },
     ];
   }
-  const found: { name: string; comment: string; body: Node }[] = [];
+  const found: Declared[] = [];
   if (isVariableStatement(statement)) {
+    const comment = commentOf(file, statement);
     for (const { name, initializer } of statement.declarationList.declarations) {
       if (initializer === undefined || !isIdentifier(name)) continue;
-      if (!isArrowFunction(initializer) && !isFunctionExpression(initializer)) continue;
-      found.push({ name: name.text, comment: commentOf(file, statement), body: initializer.body });
+      if (isArrowFunction(initializer) || isFunctionExpression(initializer)) {
+        found.push({ name: name.text, comment, body: initializer.body });
+      } else if (isCallExpression(initializer)) {
+        found.push({ name: name.text, comment, body: initializer, bound: true });
+      }
     }
   }
   if (isClassDeclaration(statement)) {

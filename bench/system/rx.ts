@@ -31,7 +31,7 @@ interface Outcome {
 /** Orders injected by the kernel at the far end of a veth pair, received, checked, decoded and booked on one lane. */
 export const rx: BenchCase = {
   name: 'rx',
-  about: 'receive, parse and book of injected orders over veth, driver mode, rings of 16,384',
+  about: 'receive, parse and book of injected orders over veth, native mode, rings of 16,384',
   kind: 'system',
   needs: needsRoot,
   async run(context) {

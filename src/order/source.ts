@@ -23,7 +23,7 @@ export interface SourceReport {
   readonly via: string;
   /** payloads reach us without the kernel's network stack */
   readonly accelerated: boolean;
-  /** in words: `driver mode, copy, 2 of 2 queues` */
+  /** in words: `native mode, copy, 2 of 2 queues` */
   readonly mode: string;
   /** one line for every step down from what was asked */
   readonly reasons: readonly string[];

@@ -14,9 +14,9 @@ export interface PortReport {
   readonly via: string;
   /** frames reach us without the kernel's network stack */
   readonly accelerated: boolean;
-  /** in words: `driver mode, copy, 2 of 2 queues` */
+  /** in words: `native mode, copy, 2 of 2 queues` */
   readonly mode: string;
-  /** one line for every step down: huge pages refused, generic instead of driver mode, a queue not opened */
+  /** one line for every step down: huge pages refused, generic instead of native mode, a queue not opened */
   readonly reasons: readonly string[];
 }
 

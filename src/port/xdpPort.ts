@@ -32,8 +32,7 @@ export class XdpPort implements Port {
       via: 'xdp',
       accelerated: true,
       mode:
-        `${opened.attachMode === 'native' ? 'driver' : 'generic'} mode, ${sockets[0]!.mode}, ` +
-        `${sockets.length} of ${info.nicQueues} queues`,
+        `${opened.attachMode} mode, ${sockets[0]!.mode}, ` + `${sockets.length} of ${info.nicQueues} queues`,
       reasons: opened.reasons,
     };
     this.mac = info.mac === undefined ? new Uint8Array(6) : parseMac(info.mac);

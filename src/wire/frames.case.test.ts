@@ -17,6 +17,8 @@ export interface FramePlan {
   readonly options: readonly number[];
   /** IPv6 extension headers: type, and 8-byte units behind the first */
   readonly extensions: readonly { readonly type: number; readonly units: number }[];
+  /** which part of a packet this is: of IPv4 always, of IPv6 in every fragment header */
+  readonly fragment: { readonly offset: number; readonly more: boolean };
   readonly sourcePort: number;
   readonly destinationPort: number;
   readonly payload: readonly number[];
@@ -47,6 +49,7 @@ export const plainPlan: FramePlan = {
   hopLimit: 64,
   options: [],
   extensions: [],
+  fragment: { offset: 0, more: false },
   sourcePort: 40_000,
   destinationPort: 9000,
   payload: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
@@ -98,8 +101,10 @@ function udpBytes(plan: FramePlan): number[] {
 
 function ipv4Bytes(plan: FramePlan, udpLen: number): number[] {
   const headerLen = 20 + plan.options.length;
+  const { offset, more } = plan.fragment;
+  const fragment = u16(offset === 0 && !more ? 0x4000 : offset | (more ? 0x2000 : 0));
   const total = u16(headerLen + udpLen + plan.surplus);
-  const head = [0x40 | (headerLen / 4), 0, ...total, 0, 0, 0x40, 0, plan.hopLimit, 17];
+  const head = [0x40 | (headerLen / 4), 0, ...total, 0, 0, ...fragment, plan.hopLimit, 17];
   const tail = [...plan.source, ...plan.destination, ...plan.options];
   return [...head, ...u16(slowChecksum([...head, 0, 0, ...tail])), ...tail];
 }
@@ -107,18 +112,19 @@ function ipv4Bytes(plan: FramePlan, udpLen: number): number[] {
 function ipv6Bytes(plan: FramePlan, udpLen: number): number[] {
   const chain = [...plan.extensions.map(({ type }) => type), 17];
   const extensions = plan.extensions.flatMap(({ type, units }, i) =>
-    extensionBytes(type, chain[i + 1]!, units),
+    extensionBytes(plan, type, chain[i + 1]!, units),
   );
   const payloadLen = u16(extensions.length + udpLen + plan.surplus);
   const fixed = [0x60, 0, 0, 0, ...payloadLen, chain[0]!, plan.hopLimit];
   return [...fixed, ...plan.source, ...plan.destination, ...extensions];
 }
 
-function extensionBytes(type: number, next: number, units: number): number[] {
-  // Fragment: whole in one piece. Routing: no segments left. Options: one PadN over everything.
-  if (type === 44) return [next, 0, 0, 0, 1, 2, 3, 4];
+function extensionBytes(plan: FramePlan, type: number, next: number, units: number): number[] {
+  // Routing: of a type for experiments, no segments left. Options: one PadN over all.
+  const { offset, more } = plan.fragment;
+  if (type === 44) return [next, 0, ...u16((offset << 3) | (more ? 1 : 0)), 1, 2, 3, 4];
   const body = new Array<number>(8 * units + 4).fill(0);
-  if (type === 43) return [next, units, 4, 0, ...body];
+  if (type === 43) return [next, units, 253, 0, ...body];
   return [next, units, 1, 8 * units + 4, ...body];
 }
 
@@ -143,6 +149,7 @@ export const anyPlan: fc.Arbitrary<FramePlan> = fc
     vlans: fc.array(fc.record({ protocol: fc.constantFrom(0x8100, 0x88a8), tci: word }), { maxLength: 2 }),
     ends,
     hopLimit: byte,
+    fragment: fc.constant({ offset: 0, more: false }),
     options: fc.integer({ min: 0, max: 10 }).chain((words) => bytes(4 * words)),
     hopByHop: fc.boolean(),
     extensions: fc.array(

@@ -100,7 +100,7 @@ export class XdpInterface implements Disposable {
     this.reasons = [
       ...(this.#link.modeReason === undefined
         ? []
-        : [`generic instead of driver mode: ${this.#link.modeReason}`]),
+        : [`generic instead of native mode: ${this.#link.modeReason}`]),
       ...this.unopened.map(({ queue, reason }) => `queue ${queue} not opened: ${reason}`),
       ...this.sockets.flatMap(({ umem }) => umem.region.pageReason ?? []),
     ];

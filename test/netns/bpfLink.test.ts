@@ -98,18 +98,18 @@ test('XdpLink detaches on close although another descriptor of it is open, as in
   });
 });
 
-test('XdpLink falls back to generic mode and says why; in driver mode it refuses instead', (t) => {
+test('XdpLink falls back to generic mode and says why; in native mode it refuses instead', (t) => {
   withVeth(t, () => {
     using program = BpfProgram.load(flowProgramSpec({ flows: [{ port: 9000 }], queues: 1 }));
     // The loopback of the test's own namespace: its driver has no XDP.
     const loopback = link('lo');
     using attached = XdpLink.attach(program, loopback);
     assert.equal(attached.mode, 'generic');
-    assert.match(attached.modeReason ?? '', /^Cannot attach XDP program in driver mode to lo: EOPNOTSUPP/);
+    assert.match(attached.modeReason ?? '', /^Cannot attach XDP program in native mode to lo: EOPNOTSUPP/);
     attached.close();
     assert.throws(
       () => XdpLink.attach(program, loopback, 'native'),
-      systemError('EOPNOTSUPP', /^Cannot attach XDP program in driver mode to lo: EOPNOTSUPP/),
+      systemError('EOPNOTSUPP', /^Cannot attach XDP program in native mode to lo: EOPNOTSUPP/),
     );
   });
 });
@@ -121,7 +121,7 @@ test('XdpLink names the program that holds the interface, in the same mode and i
     using _held = XdpLink.attach(holder, here, 'native');
     const year = new Date().getFullYear();
     const expected = new RegExp(
-      `XDP program ${holder.info().id} \\(xdp_pass\\), loaded ${year}-.*Z by uid 0, is attached in driver mode: ` +
+      `XDP program ${holder.info().id} \\(xdp_pass\\), loaded ${year}-.*Z by uid 0, is attached in native mode: ` +
         'end the process that holds it, or detach it with `ip link set dev here xdp off`',
     );
     assert.throws(() => XdpLink.attach(program, here), systemError('EBUSY', expected));
@@ -137,7 +137,7 @@ test('XdpLink names a program that was attached by netlink, without a link', (t)
     withNetlink((socket) =>
       socket.request({ action: 'Cannot attach', syscall: 'netlink(RTM_NEWLINK)' }, message),
     );
-    const expected = new RegExp(`XDP program ${holder.info().id} \\(xdp_pass\\), .* attached in driver mode`);
+    const expected = new RegExp(`XDP program ${holder.info().id} \\(xdp_pass\\), .* attached in native mode`);
     assert.throws(() => XdpLink.attach(holder, here), systemError('EBUSY', expected));
   });
 });
@@ -147,7 +147,7 @@ test('XdpLink refuses an interface that is not there', (t) => {
     using program = BpfProgram.load(verdictProgramSpec('XDP_PASS'));
     assert.throws(
       () => XdpLink.attach(program, { name: 'gone0', index: 4711 }),
-      systemError('ENODEV', /^Cannot attach XDP program in driver mode to gone0: ENODEV\. No interface/),
+      systemError('ENODEV', /^Cannot attach XDP program in native mode to gone0: ENODEV\. No interface/),
     );
   });
 });

@@ -114,7 +114,7 @@ describe('barewire demo', () => {
     ]) {
       assert.match(out, new RegExp(`${row.replace('.', '\\.')} `), row);
     }
-    assert.match(out, /driver mode, copy, 1 of 1 queues/);
+    assert.match(out, /native mode, copy, 1 of 1 queues/);
   });
 
   it('does not disturb another demo', async (t) => {
