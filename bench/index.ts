@@ -28,6 +28,7 @@ import { renderTable } from './harness/table.ts';
 const CASES: Readonly<Record<string, () => Promise<BenchCase>>> = {
   ingest: async () => (await import('./micro/ingest.ts')).ingest,
   alloc: async () => (await import('./micro/alloc.ts')).alloc,
+  soak: async () => (await import('./system/soak.ts')).soak,
   rx: async () => (await import('./system/rx.ts')).rx,
   rtt: async () => (await import('./system/rtt.ts')).rtt,
   ring: async () => (await import('./micro/ring.ts')).ring,

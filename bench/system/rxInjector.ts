@@ -41,18 +41,20 @@ pinThread(end.core);
 const own = link(end.interface);
 const peer = neighbours(end.interface).find(({ address }) => address === end.peerAddress);
 
+// One for all tasks: the ids of its orders go on counting.
+const injector = new OrderInjector(
+  {
+    sourceMac: own.mac!,
+    destinationMac: peer!.mac!,
+    sourceAddress: end.address,
+    destinationAddress: end.peerAddress,
+    sourcePort: 9001,
+    destinationPort: end.udpPort,
+  },
+  own.index,
+);
+
 serve(({ seconds, rate }: InjectorTask): Injected => {
-  using injector = new OrderInjector(
-    {
-      sourceMac: own.mac!,
-      destinationMac: peer!.mac!,
-      sourceAddress: end.address,
-      destinationAddress: end.peerAddress,
-      sourcePort: 9001,
-      destinationPort: end.udpPort,
-    },
-    own.index,
-  );
   // As fast as it goes, a second is worth so many orders at most; the rate that counts is measured.
   const orders = Math.round((rate ?? FASTEST) * seconds);
   return { orders, ns: injector.inject(orders, rate === undefined ? 0 : 1e9 / rate) };
