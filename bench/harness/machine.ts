@@ -25,10 +25,14 @@ function isVirtual(): boolean {
 /** The commit in a checkout, with `-dirty` when files differ from it; the version in a package. */
 function version(): string {
   if (existsSync(`${root}.git`)) {
-    const { status, stdout } = spawnSync('git', ['describe', '--always', '--dirty', '--exclude=*'], {
-      cwd: root,
-      encoding: 'utf8',
-    });
+    const { status, stdout } = spawnSync(
+      'git',
+      ['-c', 'safe.directory=*', 'describe', '--always', '--dirty', '--exclude=*'],
+      {
+        cwd: root,
+        encoding: 'utf8',
+      },
+    );
     if (status === 0) return `commit ${stdout.trim()}`;
   }
   const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { version: string };
