@@ -20,8 +20,8 @@
  */
 export type { UnopenedQueue, XdpInterfaceSpec } from './interface.ts';
 export { XdpInterface } from './interface.ts';
-export type { XdpSocketSpec } from './socket.ts';
 export { XdpSocket } from './socket.ts';
+export type { XdpSocketSpec } from './socketSpec.ts';
 export type { XdpStatistics } from './statistics.ts';
 export { XdpCounter } from './statistics.ts';
 export type { ChunkLen, UmemSpec } from './umem.ts';

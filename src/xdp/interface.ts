@@ -10,6 +10,7 @@ import {
 } from '../bpf/index.ts';
 import { type InterfaceInfo, interfaceInfo, SystemError } from '../sys/index.ts';
 import { XdpSocket } from './socket.ts';
+import { DEFAULT_RING_SIZE } from './socketSpec.ts';
 import type { XdpStatistics } from './statistics.ts';
 import { type ChunkLen, Umem } from './umem.ts';
 
@@ -175,8 +176,8 @@ function openSockets(
 }
 
 function openSocket(spec: XdpInterfaceSpec, info: InterfaceInfo, queue: number, region: number): XdpSocket {
-  const rxSize = spec.rxSize ?? 2048;
-  const txSize = spec.txSize ?? 2048;
+  const rxSize = spec.rxSize ?? DEFAULT_RING_SIZE;
+  const txSize = spec.txSize ?? DEFAULT_RING_SIZE;
   const umem = new Umem({
     // The fill ring holds twice the rx ring; the other chunks are for sending and for the burst in hand.
     chunkCount: 2 * rxSize + txSize,

@@ -79,7 +79,7 @@ export function readRingOffsets(fd: number): DataView {
 }
 
 /** A ring mapped into this process: its memory, and where its parts lie. */
-class MappedRing {
+class MappedRing implements Disposable {
   /** [descriptors], a power of two */
   readonly size: number;
   /** the descriptors as u32 words: `DESC_WORDS` or `ADDR_WORDS` for each slot */
@@ -113,8 +113,13 @@ class MappedRing {
     return (Atomics.load(this.#flags, 0) & XDP_RING_NEED_WAKEUP) !== 0;
   }
 
+  /** Unmaps the ring. Idempotent. */
   close(): void {
     this.mapping.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 }
 

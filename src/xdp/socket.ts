@@ -1,48 +1,19 @@
 import { type Burst, ChunkOwner, FrameFlags } from '../core/index.ts';
 import { libc } from '../ffi/index.ts';
-import { type Fd, SystemError } from '../sys/index.ts';
+import { SystemError } from '../sys/index.ts';
 import { XDP_PKT_CONTD } from '../sys/uapi/index.ts';
-import {
-  bindXdp,
-  effectiveMode,
-  openXdpFd,
-  registerUmem,
-  setTxBudget,
-  sizeSendBuffer,
-  takeSocketError,
-} from './bind.ts';
-import { ConsumerRing, ProducerRing, readRingOffsets, sizeRing } from './rings.ts';
+import { takeSocketError } from './bind.ts';
+import type { ConsumerRing, ProducerRing } from './rings.ts';
+import { SocketRings } from './socketRings.ts';
+import type { XdpSocketSpec } from './socketSpec.ts';
 import { readStatistics, XDP_COUNTERS, XdpCounter, type XdpStatistics } from './statistics.ts';
 import type { Umem } from './umem.ts';
-
-/** What to open; plain data but for the umem. */
-export interface XdpSocketSpec {
-  /** its name, for messages */
-  interface: string;
-  ifindex: number;
-  /** the nicQueue */
-  queue: number;
-  /** packet memory that no other socket uses */
-  umem: Umem;
-  /** rx ring, a power of two; default 2048 [descriptors] */
-  rxSize?: number;
-  /** tx ring and completion ring, a power of two; default 2048 [descriptors] */
-  txSize?: number;
-  /** fill ring, a power of two, at least twice the rx ring; default that [descriptors] */
-  fillSize?: number;
-  /** index of the umem among the regions of the port; stands in every descriptor; default 0 */
-  region?: number;
-  /** ask the kernel to say when it needs a system call; default true */
-  needWakeup?: boolean;
-}
 
 const MSG_DONTWAIT = 0x40;
 const EAGAIN = 11;
 const EBUSY = 16;
 const ENETDOWN = 100;
 const ENOBUFS = 105;
-/** Frames that one wake-up should send in copy mode: several bursts, and still well under a millisecond. */
-const TX_BUDGET = 256;
 /** Ask for a pending error every so many polls that found nothing: about once a millisecond of spinning. */
 const IDLE_POLLS_MASK = 0xffff;
 const ETH_HEADER_LEN = 14;
@@ -64,8 +35,9 @@ export class XdpSocket implements Disposable {
   readonly mode: 'zerocopy' | 'copy';
   /** our counters; indexes are {@link XdpCounter} */
   readonly counters: Float64Array = new Float64Array(XDP_COUNTERS);
-  readonly #fd: Fd;
-  readonly #number: number;
+  readonly #rings: SocketRings;
+  /** -1 once closed, so that a number reused by the kernel is never hit */
+  #fd: number;
   readonly #rx: ConsumerRing;
   readonly #tx: ProducerRing;
   readonly #fill: ProducerRing;
@@ -77,59 +49,32 @@ export class XdpSocket implements Disposable {
   #idlePolls = 0;
 
   /**
-   * Opens, sizes, binds and fills: afterwards the kernel may receive into every chunk but those kept for sending.
+   * Opens, binds and fills: afterwards the kernel may receive into every chunk but those kept for sending.
    *
    * @throws RangeError when a ring size is no power of two or the umem has too few chunks
    * @throws SystemError EPERM, EBUSY (queue taken), EINVAL (no such queue), ENODEV; with subject and hint
    */
   constructor(spec: XdpSocketSpec) {
-    const rxSize = spec.rxSize ?? 2048;
-    const txSize = spec.txSize ?? 2048;
-    const fillSize = spec.fillSize ?? 2 * rxSize;
-    if (fillSize < 2 * rxSize) {
-      throw new RangeError(
-        `Cannot open AF_XDP socket: fill ring must be at least ${2 * rxSize}, got ${fillSize}`,
-      );
-    }
-    const subject = `${spec.interface} queue ${spec.queue}`;
+    const rings = new SocketRings(spec);
     this.interface = spec.interface;
     this.queue = spec.queue;
     this.umem = spec.umem;
+    this.mode = rings.mode;
+    this.#rings = rings;
+    this.#fd = rings.fd.fd;
+    this.#rx = rings.rx;
+    this.#tx = rings.tx;
+    this.#fill = rings.fill;
+    this.#completion = rings.completion;
+    this.#txBudget = rings.txBudget;
+    this.#txReserve = Math.min(rings.tx.size, spec.umem.chunkCount >>> 1);
     this.#region = spec.region ?? 0;
-    this.#txReserve = Math.min(txSize, spec.umem.chunkCount >>> 1);
-    this.#fd = openXdpFd(subject);
-    this.#number = this.#fd.fd;
-    const mapped: Disposable[] = [this.#fd];
-    const keep = <T extends { close(): void }>(ring: T): T => {
-      mapped.push({ [Symbol.dispose]: () => ring.close() });
-      return ring;
-    };
-    try {
-      const fd = this.#number;
-      registerUmem(fd, spec.umem, subject);
-      sizeRing(fd, 'fill', fillSize);
-      sizeRing(fd, 'completion', txSize);
-      sizeRing(fd, 'rx', rxSize);
-      sizeRing(fd, 'tx', txSize);
-      const offsets = readRingOffsets(fd);
-      this.#fill = keep(new ProducerRing(fd, 'fill', fillSize, offsets));
-      this.#completion = keep(new ConsumerRing(fd, 'completion', txSize, offsets));
-      this.#rx = keep(new ConsumerRing(fd, 'rx', rxSize, offsets));
-      this.#tx = keep(new ProducerRing(fd, 'tx', txSize, offsets));
-      sizeSendBuffer(fd, txSize * 4096);
-      this.#txBudget = setTxBudget(fd, Math.min(txSize, TX_BUDGET));
-      this.refill();
-      bindXdp(fd, spec.ifindex, spec.queue, spec.needWakeup ?? true, subject);
-      this.mode = effectiveMode(fd);
-    } catch (error) {
-      for (const resource of mapped.reverse()) resource[Symbol.dispose]();
-      throw error;
-    }
+    this.refill();
   }
 
   /** The descriptor, for poll(2) and the redirect map. */
   get fd(): number {
-    return this.#fd.fd;
+    return this.#rings.fd.fd;
   }
 
   /**
@@ -315,7 +260,7 @@ export class XdpSocket implements Disposable {
     while (calls > 0 && this.#tx.needsWakeup() && this.#tx.cursor.free() < this.#tx.size) {
       calls--;
       counters[XdpCounter.txWakeups]! += 1;
-      if (libc.sendtoPtr(this.#number, 0, 0, MSG_DONTWAIT, 0, 0) < 0) {
+      if (libc.sendtoPtr(this.#fd, 0, 0, MSG_DONTWAIT, 0, 0) < 0) {
         const errno = libc.errno();
         if (errno !== EAGAIN && errno !== EBUSY && errno !== ENOBUFS) this.#fail('sendto(AF_XDP)', errno);
         counters[XdpCounter.txBusy]! += 1;
@@ -362,7 +307,7 @@ export class XdpSocket implements Disposable {
     }
     if (this.#fill.needsWakeup()) {
       this.counters[XdpCounter.rxWakeups]! += 1;
-      libc.recvfromPtr(this.#number, 0, 0, MSG_DONTWAIT, 0, 0);
+      libc.recvfromPtr(this.#fd, 0, 0, MSG_DONTWAIT, 0, 0);
     }
     if (this.#unsent > 0) this.flush();
     return this.#rx.cursor.available() === 0 && this.#unsent === 0;
@@ -370,7 +315,7 @@ export class XdpSocket implements Disposable {
 
   /** Throws the socket's pending error; the kernel sets one when the interface goes away. */
   assertAlive(): void {
-    const errno = takeSocketError(this.#number);
+    const errno = takeSocketError(this.#fd);
     if (errno !== 0) this.#fail('poll(AF_XDP)', errno);
   }
 
@@ -381,12 +326,8 @@ export class XdpSocket implements Disposable {
 
   /** Closes the socket and unmaps its rings; the umem stays, its owner closes it. Idempotent. */
   close(): void {
-    if (this.#fd.closed) return;
-    this.#rx.close();
-    this.#tx.close();
-    this.#fill.close();
-    this.#completion.close();
-    this.#fd.close();
+    this.#fd = -1;
+    this.#rings.close();
   }
 
   [Symbol.dispose](): void {
