@@ -1,15 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { siblingUrl } from '../../src/lane/index.ts';
 import { DemoNetwork } from '../../src/order/demo/demoNetwork.ts';
 import { type ReceiverReading, receiveOrders } from '../../src/order/index.ts';
 import { allowedCores } from '../../src/sys/index.ts';
 import type { BenchCase } from '../harness/benchCase.ts';
-import { Isolate } from '../harness/isolate.ts';
 import { needsRoot } from './needsRoot.ts';
-import type { Injected, InjectorEnd, InjectorTask } from './rxInjector.ts';
+import type { InjectorTask } from './rxInjector.ts';
+import { INJECTED_UDP_PORT, startInjector } from './startInjector.ts';
 
 const RING = 16_384;
-const UDP_PORT = 9000;
 const PACED_RATE = 1e6;
 /** Each lane is an isolate of its own, whose code V8 first has to see run: a cold one loses orders for a moment. */
 const WARM_UP: InjectorTask = { seconds: 2, rate: 200_000 };
@@ -36,27 +34,15 @@ export const rx: BenchCase = {
   needs: needsRoot,
   async run(context) {
     using network = new DemoNetwork();
-    const { sender, receiver } = network;
-    const cores = allowedCores();
-    const end: InjectorEnd = {
-      netns: sender.namespace.path,
-      interface: sender.interface,
-      address: sender.address,
-      peerAddress: receiver.address,
-      udpPort: UDP_PORT,
-      core: cores[0]!,
-    };
-    await using injector = new Isolate<InjectorTask, Injected>(
-      siblingUrl(import.meta.url, './rxInjector'),
-      end,
-    );
+    const { receiver } = network;
+    await using injector = startInjector(network);
 
     const measure = async (task: InjectorTask): Promise<Outcome> => {
       await using running = await receiveOrders({
         via: `xdp:${receiver.interface}?rx=${RING}`,
-        udpPort: UDP_PORT,
+        udpPort: INJECTED_UDP_PORT,
         netns: receiver.namespace.path,
-        core: cores.at(-1)!,
+        core: allowedCores().at(-1)!,
         idle: 'busySpin',
         maxOrders: 1 << 20,
       });

@@ -7,12 +7,10 @@ import { siblingUrl } from '../../src/lane/index.ts';
 import { DemoNetwork } from '../../src/order/demo/demoNetwork.ts';
 import { allowedCores, withNetns } from '../../src/sys/index.ts';
 import type { BenchCase } from '../harness/benchCase.ts';
-import { Isolate } from '../harness/isolate.ts';
 import { median } from '../harness/median.ts';
 import { needsRoot } from './needsRoot.ts';
-import type { Injected, InjectorEnd, InjectorTask } from './rxInjector.ts';
+import { INJECTED_UDP_PORT, startInjector } from './startInjector.ts';
 
-const UDP_PORT = 9000;
 /** V8 compiles, the book touches its pages, the heap finds its size: after that nothing may grow. */
 const START_UP_SECONDS = 15;
 const SAMPLE_MS = 200;
@@ -26,27 +24,17 @@ export const soak: BenchCase = {
   async run(context) {
     const seconds = context.seconds(60);
     using network = new DemoNetwork();
-    const { sender, receiver } = network;
-    const cores = allowedCores();
-    const end: InjectorEnd = {
-      netns: sender.namespace.path,
-      interface: sender.interface,
-      address: sender.address,
-      peerAddress: receiver.address,
-      udpPort: UDP_PORT,
-      core: cores[0]!,
-    };
-    await using injector = new Isolate<InjectorTask, Injected>(
-      siblingUrl(import.meta.url, './rxInjector'),
-      end,
-    );
+    const { receiver } = network;
+    await using injector = startInjector(network);
     const growthMiB: number[] = [];
     const growthShare: number[] = [];
     const residentMiB: number[] = [];
     const rates: number[] = [];
     for await (const _ of context.rounds(1)) {
       // A process begins in the namespace of the thread that starts it.
-      const child = withNetns(receiver.namespace, () => startReceiver(receiver.interface, cores.at(-1)!));
+      const child = withNetns(receiver.namespace, () =>
+        startReceiver(receiver.interface, allowedCores().at(-1)!),
+      );
       const output = collect(child);
       try {
         await attached(child);
@@ -89,7 +77,17 @@ export const soak: BenchCase = {
 function startReceiver(name: string, core: number): ChildProcess {
   const main = fileURLToPath(siblingUrl(import.meta.url, '../../src/cli/main'));
   const spec = `xdp:${name}?rx=16384`;
-  const args = ['receive', '--via', spec, '--port', `${UDP_PORT}`, '--orders', '65536', '--idle', 'busySpin'];
+  const args = [
+    'receive',
+    '--via',
+    spec,
+    '--port',
+    `${INJECTED_UDP_PORT}`,
+    '--orders',
+    '65536',
+    '--idle',
+    'busySpin',
+  ];
   return spawn(process.execPath, [main, ...args, '--core', `${core}`, '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
