@@ -22,7 +22,7 @@ export interface FramePlan {
   readonly sourcePort: number;
   readonly destinationPort: number;
   readonly payload: readonly number[];
-  /** whether IPv4 goes without a UDP checksum */
+  /** whether the datagram goes without a checksum, which IPv6 does not allow */
   readonly withoutChecksum: boolean;
   /** bytes of the IP packet behind the UDP datagram */
   readonly surplus: number;
@@ -95,8 +95,7 @@ function udpBytes(plan: FramePlan): number[] {
   const ports = [...u16(plan.sourcePort), ...u16(plan.destinationPort)];
   const pseudo = [...plan.source, ...plan.destination, 0, 17, ...len];
   const checksum = slowChecksum([...pseudo, ...ports, ...len, 0, 0, ...plan.payload]) || 0xffff;
-  const without = plan.withoutChecksum && plan.source.length === 4;
-  return [...ports, ...len, ...u16(without ? 0 : checksum), ...plan.payload];
+  return [...ports, ...len, ...u16(plan.withoutChecksum ? 0 : checksum), ...plan.payload];
 }
 
 function ipv4Bytes(plan: FramePlan, udpLen: number): number[] {
@@ -168,8 +167,8 @@ export const anyPlan: fc.Arbitrary<FramePlan> = fc
   .map(({ ends, hopByHop, extensions, options, ...rest }) => ({
     ...rest,
     ...ends,
-    // Half of the frames are of the expected kind, which has a path of its own.
-    options: rest.withoutChecksum ? [] : options,
+    withoutChecksum: rest.withoutChecksum && ends.source.length === 4,
+    options: hopByHop ? [] : options,
     extensions: hopByHop ? [{ type: 0, units: 1 }, ...extensions] : extensions,
   })) as fc.Arbitrary<FramePlan>;
 
