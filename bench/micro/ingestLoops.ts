@@ -86,7 +86,7 @@ const STEPS: Readonly<Record<IngestTask['step'], () => void>> = {
 function readBurst(): void {
   const count = consumer.peek(BURST);
   for (let i = 0; i < count; i++) {
-    readOrderRecord(consumer.view, consumer.recordOffset(i), taken);
+    readOrderRecord(consumer.view, consumer.u32, consumer.recordOffset(i), taken);
     taste ^= taken.idLo ^ taken.priceLo ^ taken.quantityLo ^ taken.side;
   }
   consumer.release(count);

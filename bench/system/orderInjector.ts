@@ -82,18 +82,19 @@ export class OrderInjector implements Disposable {
    * NB: each call has the kernel patch its code and wait for all cores, some 25 ms: pace within a call, not by calls.
    *
    * @returns how long it took, without what a call takes by itself [ns]
-   * @param intervalNs - the program waits until each order is due; 0 for as fast as it goes [ns, up to 6,000]
+   * @param intervalNs - the program waits until each order is due; 0 for as fast as it goes from the first [ns, up to 6,000]
    */
   inject(count: number, intervalNs: number): number {
+    const interval = Math.round(intervalNs);
+    const firstDueNs = nowNs() + CALL_NS;
     const value = new BigUint64Array(3);
     value[COUNT / 8] = BigInt(this.#injected);
-    value[START_NS / 8] = BigInt(Math.round(nowNs() - this.#injected * Math.round(intervalNs) + CALL_NS));
-    value[INTERVAL_NS / 8] = BigInt(Math.round(intervalNs));
+    value[START_NS / 8] = interval === 0 ? 0n : BigInt(firstDueNs - this.#injected * interval);
+    value[INTERVAL_NS / 8] = BigInt(interval);
     this.#state.update(0, value);
     this.#injected += count;
-    const callNs = nowNs();
     this.#program.injectFrames({ frame: this.#frame, repeat: count, burst: 64, ifindex: this.#ifindex });
-    return nowNs() - (intervalNs === 0 ? callNs + CALL_NS : Number(value[START_NS / 8]));
+    return nowNs() - firstDueNs;
   }
 
   /** Lets go of the program. Idempotent. */

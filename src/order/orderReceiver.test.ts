@@ -16,6 +16,7 @@ import { QueueHandler, QueueReader } from './queueHandler.ts';
 import { ReceiverPage } from './receiverPage.ts';
 
 const view = new DataView(new ArrayBuffer(64));
+const stampNs = new Float64Array(1);
 
 function payload(id: bigint, side: number, price = 100n, intendedNs = Number.NaN): number {
   const order = new OrderRecord();
@@ -33,12 +34,12 @@ describe('OrderReceiver', () => {
   it('books what it decodes, counts the rest by reason, and shows it on its page', () => {
     using page = ReceiverPage.create();
     const receiver = new OrderReceiver(createBook(16, page.values), page);
-    receiver.onPayload(view, 0, payload(1n, Side.buy), 0);
-    receiver.onPayload(view, 0, payload(2n, Side.buy, 99n), 0);
-    receiver.onPayload(view, 0, payload(2n, Side.buy), 0);
-    receiver.onPayload(view, 0, payload(3n, Side.sell), 0);
-    receiver.onPayload(view, 0, payload(4n, 7), 0);
-    receiver.onPayload(view, 0, 24, 0);
+    receiver.onPayload(view, 0, payload(1n, Side.buy), stampNs);
+    receiver.onPayload(view, 0, payload(2n, Side.buy, 99n), stampNs);
+    receiver.onPayload(view, 0, payload(2n, Side.buy), stampNs);
+    receiver.onPayload(view, 0, payload(3n, Side.sell), stampNs);
+    receiver.onPayload(view, 0, payload(4n, 7), stampNs);
+    receiver.onPayload(view, 0, 24, stampNs);
     receiver.onBurstEnd();
     const { latencyNs: _, ...reading } = page.read();
     assert.deepEqual(reading, {
@@ -56,8 +57,8 @@ describe('OrderReceiver', () => {
     using page = ReceiverPage.create();
     const receiver = new OrderReceiver(createBook(16, page.values), page);
     const intendedNs = nowNs() - 5_000_000;
-    receiver.onPayload(view, 0, payload(1n, Side.buy, 1n, intendedNs), 0);
-    receiver.onPayload(view, 0, payload(2n, Side.buy), 0);
+    receiver.onPayload(view, 0, payload(1n, Side.buy, 1n, intendedNs), stampNs);
+    receiver.onPayload(view, 0, payload(2n, Side.buy), stampNs);
     receiver.onBurstEnd();
     receiver.onBurstEnd();
     assert.equal(page.latency.count, 1);
@@ -69,7 +70,7 @@ describe('OrderReceiver', () => {
     using page = ReceiverPage.create();
     using reader = ReceiverPage.open(page.fd);
     const receiver = new OrderReceiver(createBook(16, page.values), page);
-    receiver.onPayload(view, 0, payload(1n, Side.buy), 0);
+    receiver.onPayload(view, 0, payload(1n, Side.buy), stampNs);
     receiver.onBurstEnd();
     assert.equal(reader.read().received, 1);
     assert.equal(reader.read().book, 1);
@@ -106,7 +107,7 @@ describe('QueueHandler and QueueReader', () => {
     const queue = SpscQueue.create(buffer, 0, spec);
     using page = ReceiverPage.create();
     const receiver = new OrderReceiver(new QueueHandler(queue.producer()), page);
-    for (let id = 1n; id <= 6n; id++) receiver.onPayload(view, 0, payload(id, Side.sell), 7);
+    for (let id = 1n; id <= 6n; id++) receiver.onPayload(view, 0, payload(id, Side.sell), Float64Array.of(7));
     receiver.onBurstEnd();
     assert.deepEqual(page.read().rejected, { queueFull: 2 });
 

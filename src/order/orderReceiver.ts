@@ -45,14 +45,14 @@ export class OrderReceiver implements PayloadHandler {
   }
 
   /** Decodes one payload and hands the order on. @hot */
-  onPayload(view: DataView, offset: number, len: number, timestampNs: number): void {
+  onPayload(view: DataView, offset: number, len: number, stampNs: Float64Array): void {
     const values = this.#values;
     const order = this.#order;
     values[RECEIVED]! += 1;
     let code = decodeOrder(view, offset, len, order);
     if (code >= 0) {
       decodeIntendedTime(view, offset, len, order);
-      order.rxNs = timestampNs;
+      order.rxNs = stampNs[0]!;
       code = this.#handler.onOrder(order);
     }
     if (code < 0) {

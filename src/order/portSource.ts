@@ -34,6 +34,7 @@ export class PortSource implements Source {
   readonly #burst: Burst;
   readonly #frame = new UdpFrame();
   readonly #replies: ReplyFrames;
+  readonly #stampNs = new Float64Array(1);
   readonly #dropped = new Float64Array(dropNames.length);
 
   /** Takes over the port: closing the source closes it. */
@@ -60,7 +61,8 @@ export class PortSource implements Source {
     const burst = this.#burst;
     const count = port.rx(burst);
     if (count === 0) return 0;
-    const timestampNs = nowNs();
+    const stampNs = this.#stampNs;
+    stampNs[0] = nowNs();
     const frame = this.#frame;
     const dropped = this.#dropped;
     let chained = false;
@@ -77,7 +79,7 @@ export class PortSource implements Source {
       const code = parseUdpFrame(view, burst.addr[i]!, burst.len[i]!, frame, mode);
       if (code < 0) dropped[-code]! += 1;
       else if (frame.destinationPort !== this.udpPort) dropped[OTHER_PORT]! += 1;
-      else this.#handler.onPayload(view, frame.payloadOffset, frame.payloadLen, timestampNs);
+      else this.#handler.onPayload(view, frame.payloadOffset, frame.payloadLen, stampNs);
     }
     this.#handler.onBurstEnd();
     this.#replies.flush();

@@ -12,6 +12,7 @@ import {
 } from './protocol.ts';
 
 const view = new DataView(new ArrayBuffer(64 + ORDER_RECORD_LEN));
+const words = new Uint32Array(view.buffer);
 const order = new OrderRecord();
 const copy = new OrderRecord();
 
@@ -37,7 +38,7 @@ const cases: AllocationCase[] = [
         decodeIntendedTime(view, 1, STAMPED_ORDER_LEN, copy);
         copy.rxNs = 2 ** 50 + 2 * i;
         writeOrderRecord(view, 64, copy);
-        readOrderRecord(view, 64, order);
+        readOrderRecord(view, words, 64, order);
       }
     },
   },

@@ -114,7 +114,7 @@ test('readOrderRecord() undoes writeOrderRecord(), which starts with the wire fo
       const order = Object.assign(new OrderRecord(), fields, { rxNs, intendedNs });
       writeOrderRecord(view, ORDER_RECORD_LEN, order);
       const back = new OrderRecord();
-      readOrderRecord(view, ORDER_RECORD_LEN, back);
+      readOrderRecord(view, new Uint32Array(bytes.buffer), ORDER_RECORD_LEN, back);
       assert.deepEqual(back, order);
       assert.equal(view.getFloat64(ORDER_RECORD_LEN + OrderRecordOffset.rxNs, true), rxNs);
 

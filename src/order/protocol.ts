@@ -106,11 +106,20 @@ export function encodeIntendedTime(view: DataView, offset: number, order: OrderR
 /**
  * Reads a record of a queue, times included, written by {@link writeOrderRecord}.
  *
- * @param offset - where the record starts [bytes]
+ * @param words - the memory that `view` shows, as `SpscConsumer.u32` and `SpscConsumer.view` do
+ * @param offset - where the record starts, a multiple of 8 [bytes]
  * @hot
  */
-export function readOrderRecord(view: DataView, offset: number, out: OrderRecord): void {
-  readFields(view, offset, out);
+export function readOrderRecord(view: DataView, words: Uint32Array, offset: number, out: OrderRecord): void {
+  // measured: words through the typed array, times through the view; `bench ingest` 44 ns, all through the view 48.
+  const at = offset >>> 2;
+  out.idLo = words[at]! | 0;
+  out.idHi = words[at + 1]! | 0;
+  out.priceLo = words[at + 2]! | 0;
+  out.priceHi = words[at + 3]! | 0;
+  out.quantityLo = words[at + 4]! | 0;
+  out.quantityHi = words[at + 5]! | 0;
+  out.side = words[at + 6]! & 0xff;
   out.rxNs = view.getFloat64(offset + OrderRecordOffset.rxNs, true);
   out.intendedNs = view.getFloat64(offset + OrderRecordOffset.intendedNs, true);
 }

@@ -53,7 +53,7 @@ export class QueueReader implements Pollable {
     const count = queue.peek(budget);
     if (count === 0) return 0;
     for (let i = 0; i < count; i++) {
-      readOrderRecord(queue.view, queue.recordOffset(i), this.#order);
+      readOrderRecord(queue.view, queue.u32, queue.recordOffset(i), this.#order);
       this.#handler.onOrder(this.#order);
     }
     queue.release(count);

@@ -8,10 +8,11 @@ export interface PayloadHandler {
    * @param view - the memory it lies in
    * @param offset - where in `view` [bytes]
    * @param len - [bytes]
-   * @param timestampNs - when it was received, monotonic; one stamp per burst
+   * @param stampNs - `stampNs[0]` is when it was received, monotonic; one stamp per burst. An array, since V8 boxes a
+   *   double that it hands to a function: 16 bytes for every payload
    * @hot
    */
-  onPayload(view: DataView, offset: number, len: number, timestampNs: number): void;
+  onPayload(view: DataView, offset: number, len: number, stampNs: Float64Array): void;
 
   /** Called once behind the payloads of a burst, before its memory is given back. @hot */
   onBurstEnd(): void;

@@ -31,6 +31,7 @@ export class UdpSource implements Source {
   readonly #socket: UdpSocket;
   readonly #handler: PayloadHandler;
   readonly #burst: number;
+  readonly #stampNs = new Float64Array(1);
   #current = 0;
   #cut = 0;
   #replyNoRoom = 0;
@@ -67,14 +68,15 @@ export class UdpSource implements Source {
       if (count < 0) this.#judge(-count);
       return 0;
     }
-    const timestampNs = nowNs();
+    const stampNs = this.#stampNs;
+    stampNs[0] = nowNs();
     for (let i = 0; i < count; i++) {
       if (socket.cut[i] !== 0) {
         this.#cut++;
         continue;
       }
       this.#current = i;
-      this.#handler.onPayload(socket.view, socket.offset[i]!, socket.len[i]!, timestampNs);
+      this.#handler.onPayload(socket.view, socket.offset[i]!, socket.len[i]!, stampNs);
     }
     this.#handler.onBurstEnd();
     this.flush();

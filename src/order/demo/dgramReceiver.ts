@@ -2,7 +2,7 @@
 // Buffer per datagram. Decoder, book and counters are the same, so the difference is the way in.
 import { createSocket } from 'node:dgram';
 import { parentPort, workerData } from 'node:worker_threads';
-import { NetworkNamespace } from '../../sys/index.ts';
+import { NetworkNamespace, nowNs } from '../../sys/index.ts';
 import { createBook } from '../createBook.ts';
 import { OrderReceiver } from '../orderReceiver.ts';
 import { ReceiverPage } from '../receiverPage.ts';
@@ -34,11 +34,13 @@ if (netns !== undefined) {
 }
 const page = ReceiverPage.open(pageFd);
 const receiver = new OrderReceiver(createBook(maxOrders, page.values), page);
+const stampNs = new Float64Array(1);
 const socket = createSocket({ type: 'udp4', recvBufferSize: RECEIVE_BUFFER_LEN });
 
 socket.on('message', (message) => {
   const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
-  receiver.onPayload(view, 0, message.byteLength, 0);
+  stampNs[0] = nowNs();
+  receiver.onPayload(view, 0, message.byteLength, stampNs);
   receiver.onBurstEnd();
 });
 socket.on('error', (error) => {
