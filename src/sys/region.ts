@@ -4,12 +4,15 @@ import { Fd } from './fd.ts';
 import {
   MADV_DONTFORK,
   MAP_ANONYMOUS,
+  MAP_FIXED,
   MAP_HUGE_2MB,
   MAP_HUGETLB,
+  MAP_NORESERVE,
   MAP_POPULATE,
   MAP_PRIVATE,
   MAP_SHARED,
   MFD_CLOEXEC,
+  PROT_NONE,
   PROT_READ,
   PROT_WRITE,
 } from './uapi/index.ts';
@@ -149,9 +152,10 @@ function mapPages(spec: MappedRegionSpec, what: string): Pages {
   if (spec.hugePages === 'try' || spec.hugePages === 'strict') {
     const len = Math.ceil(spec.len / HUGE_PAGE) * HUGE_PAGE;
     const ptr = mapArena(len, flags | MAP_HUGETLB | MAP_HUGE_2MB);
-    if (ptr !== -1) return keepFromChildren({ ptr, len, pageSize: HUGE_PAGE, reason: undefined });
+    if (ptr > 0) return keepFromChildren({ ptr, len, pageSize: HUGE_PAGE, reason: undefined });
     const error = new SystemError('Cannot map huge pages for', {
       syscall: 'mmap(MAP_HUGETLB)',
+      errno: -ptr,
       subject: what,
     });
     if (spec.hugePages === 'strict') throw error;
@@ -159,25 +163,34 @@ function mapPages(spec: MappedRegionSpec, what: string): Pages {
   }
   const len = Math.ceil(spec.len / SMALL_PAGE) * SMALL_PAGE;
   const ptr = mapArena(len, flags);
-  if (ptr === -1) throw new SystemError(`Cannot map ${len} bytes for`, { syscall: 'mmap', subject: what });
+  if (ptr < 0) {
+    throw new SystemError(`Cannot map ${len} bytes for`, { syscall: 'mmap', errno: -ptr, subject: what });
+  }
   return keepFromChildren({ ptr, len, pageSize: SMALL_PAGE, reason });
 }
 
 /**
  * Maps memory that crosses no multiple of 4 GiB: the high half of every pointer into it is the same.
  *
- * @returns its ptr, or -1
+ * Reserves twice as many addresses, which hold at most one such line: the memory fits before it or behind it.
+ *
+ * @returns its ptr, or a negative errno
  */
 function mapArena(len: number, flags: number): number {
-  const ptr = libc.mmap(0, len, PROT_READ | PROT_WRITE, flags, -1, 0);
-  const line = ptr === -1 ? undefined : crossedLine(ptr, len);
-  if (line === undefined) return ptr;
-  libc.munmap(ptr, len);
-  // The address is a wish, and what lies below the line is usually free: the kernel hands out addresses downwards.
-  const again = libc.mmap(line - len, len, PROT_READ | PROT_WRITE, flags, -1, 0);
-  if (again === -1 || crossedLine(again, len) === undefined) return again;
-  libc.munmap(again, len);
-  return -1;
+  const reserved = 2 * len + HUGE_PAGE;
+  const base = libc.mmap(0, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (base === -1) return -libc.errno();
+  const first = Math.ceil(base / HUGE_PAGE) * HUGE_PAGE;
+  const ptr = crossedLine(first, len) ?? first;
+  const mapped = libc.mmap(ptr, len, PROT_READ | PROT_WRITE, flags | MAP_FIXED, -1, 0);
+  const errno = mapped === -1 ? libc.errno() : 0;
+  unmap(base, ptr);
+  unmap(mapped === -1 ? ptr : ptr + len, base + reserved);
+  return errno === 0 ? ptr : -errno;
+}
+
+function unmap(from: number, to: number): void {
+  if (to > from) libc.munmap(from, to - from);
 }
 
 /** Returns the multiple of 4 GiB that lies inside a piece of memory, or undefined when there is none. */

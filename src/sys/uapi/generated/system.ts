@@ -17,6 +17,12 @@ export const PROT_READ = 1;
 export const PROT_WRITE = 2;
 
 /** @source asm-generic/mman-common.h */
+export const PROT_NONE = 0;
+
+/** @source asm-generic/mman-common.h */
+export const MAP_FIXED = 16;
+
+/** @source asm-generic/mman-common.h */
 export const MAP_ANONYMOUS = 32;
 
 /** @source asm-generic/mman-common.h */
@@ -24,6 +30,9 @@ export const MAP_POPULATE = 32768;
 
 /** @source asm-generic/mman-common.h */
 export const MAP_HUGETLB = 262144;
+
+/** @source asm-generic/mman.h */
+export const MAP_NORESERVE = 16384;
 
 /** @source linux/mman.h */
 export const MAP_SHARED = 1;
