@@ -5,32 +5,43 @@ import { createLanePage } from './laneCounters.ts';
 import { pollLoop } from './pollLoop.ts';
 import { StopFlag } from './stopFlag.ts';
 
-let left = 0;
-let flag: StopFlag;
+/** Passes between two stops, so that the loop is entered as often as the gate asks. */
+const PASSES = 64;
 
-/** Does `work` in every pass, and stops the loop when `left` passes are done. */
+const shared = new Int32Array(new SharedArrayBuffer(StopFlag.SIZE));
+const stop = new StopFlag(shared.buffer);
+let left = 0;
+
+/** Does `work` in every pass, and stops the loop after {@link PASSES}. */
 function counting(work: number): Pollable {
   const poll = (): number => {
-    if (--left === 0) flag.request();
+    left--;
+    if (left === 0) stop.request();
     return work;
   };
   return { poll, fds: [], arm: () => false };
 }
 
-function passes(pollables: readonly Pollable[]): (count: number) => void {
+function passes(work: number): (count: number) => void {
   const { values } = createLanePage('allocation');
+  const pollables = [counting(work), counting(0)];
+  const spec = { pollables, budget: 64, idle: new BusySpin(), stop, counters: values };
   return (count) => {
-    left = count;
-    flag = new StopFlag(new SharedArrayBuffer(StopFlag.SIZE));
-    pollLoop({ pollables, budget: 64, idle: new BusySpin(), stop: flag, counters: values });
+    for (let done = 0; done < count; done += PASSES) {
+      left = pollables.length * PASSES;
+      Atomics.store(shared, 0, 0);
+      stop.requested = false;
+      pollLoop(spec);
+      if (left !== 0) throw new Error(`the loop ended ${left} polls early`);
+    }
   };
 }
 
-const covers = ['pollLoop', 'pollRound', 'BusySpin.wait', 'BusySpin.reset', 'StopFlag.check'];
+const loop = ['pollLoop', 'pollRound', 'StopFlag.check'];
 
 const cases: AllocationCase[] = [
-  { name: 'passes without work', covers, run: passes([counting(0)]) },
-  { name: 'passes with work', covers, run: passes([counting(64)]) },
+  { name: 'passes without work', covers: [...loop, 'BusySpin.wait'], run: passes(0) },
+  { name: 'passes with work', covers: [...loop, 'BusySpin.reset'], run: passes(64) },
 ];
 
 export default cases;

@@ -9,13 +9,11 @@ import { type OrderHandler, OrderReceiver } from './orderReceiver.ts';
 import { PortSource } from './portSource.ts';
 import { encodeIntendedTime, encodeOrder, ORDER_RECORD_LEN, STAMPED_ORDER_LEN } from './protocol.ts';
 import { QueueHandler, QueueReader } from './queueHandler.ts';
-import { ReceiverPage } from './receiverPage.ts';
+import { RECEIVED, REJECTED, ReceiverPage } from './receiverPage.ts';
 import type { PayloadHandler } from './source.ts';
 
 const BURST = 64;
 const UDP_PORT = 9000;
-const RECEIVED = 0;
-const ACCEPTED = 6;
 
 const template = new UdpFrameTemplate({
   destinationMac: '02:00:00:00:00:02',
@@ -106,7 +104,7 @@ const cases: AllocationCase[] = [
       'BookHandler.onBurstEnd',
     ],
     run(count: number): void {
-      const before = bookPage.values[ACCEPTED]!;
+      const before = bookPage.values[REJECTED]!;
       let done = 0;
       for (; done < count; done += BURST) {
         far.alloc(burst, BURST);
@@ -116,7 +114,7 @@ const cases: AllocationCase[] = [
         if (far.rx(answered) !== BURST / 8) throw new Error('answers were lost');
         far.recycle(answered);
       }
-      if (bookPage.values[ACCEPTED] !== before + done) throw new Error('orders were lost');
+      if (bookPage.values[REJECTED] !== before + done) throw new Error('orders were lost');
     },
   },
   {
