@@ -39,42 +39,80 @@ function writeOrder(view: DataView, offset: number, n: number): void {
   encodeIntendedTime(view, offset, order);
 }
 
-const [far, near] = LoopPort.pair();
-const stampNs = new Float64Array(1);
-const bookPage = ReceiverPage.create();
-const receiver = new OrderReceiver(createBook(1024, bookPage.values), bookPage);
-let answers = 0;
+/** One end of a wire sends to a source on the other, which has a book. */
+class Wire {
+  readonly page = ReceiverPage.create();
+  readonly source: PortSource;
+  readonly #far: LoopPort;
+  readonly #out = new Burst(BURST);
+  readonly #back = new Burst(BURST);
 
-/** Answers every eighth order, behind the receiver's back. */
-const answering: PayloadHandler = {
-  onPayload(view, offset, len, stampNs) {
-    receiver.onPayload(view, offset, len, stampNs);
-    answers++;
-    if ((answers & 7) !== 0) return;
-    const to = source.reply(len);
-    source.replyView.setUint32(to, view.getUint32(offset, true), true);
-  },
-  onBurstEnd() {
-    receiver.onBurstEnd();
-    source.flush();
-  },
-};
-const source = new PortSource(near, answering, { udpPort: UDP_PORT, burst: BURST });
-const burst = new Burst(BURST);
-const answered = new Burst(BURST);
+  constructor(handlerOf: (receiver: OrderReceiver) => PayloadHandler) {
+    const [far, near] = LoopPort.pair();
+    const receiver = new OrderReceiver(createBook(1024, this.page.values), this.page);
+    this.source = new PortSource(near, handlerOf(receiver), { udpPort: UDP_PORT, burst: BURST });
+    this.#far = far;
+    this.#writeFrames();
+  }
 
-/** Frames are written once, into every chunk: sending one is then a matter of its length. */
-const all = new Burst(1024);
-far.alloc(all, 1024);
-for (let n = 0; n < all.count; n++) {
-  const { view } = far.regions[0]!;
-  writeOrder(view, all.addr[n]! + template.headerLen, n);
-  template.write(view, all.addr[n]!, STAMPED_ORDER_LEN);
+  /** Sends a burst of orders. @returns answers */
+  send(): number {
+    const far = this.#far;
+    const out = this.#out;
+    far.alloc(out, BURST);
+    for (let i = 0; i < BURST; i++) out.len[i] = FRAME_LEN;
+    out.dropPrefix(far.tx(out));
+    this.source.poll(BURST);
+    const answers = far.rx(this.#back);
+    far.recycle(this.#back);
+    return answers;
+  }
+
+  /** Frames are written once, into every chunk: sending one is then a matter of its length. */
+  #writeFrames(): void {
+    const all = new Burst(1024);
+    const { view } = this.#far.regions[0]!;
+    this.#far.alloc(all, all.capacity);
+    for (let n = 0; n < all.count; n++) {
+      writeOrder(view, all.addr[n]! + template.headerLen, n);
+      template.write(view, all.addr[n]!, STAMPED_ORDER_LEN);
+    }
+    this.#far.recycle(all);
+  }
 }
-far.recycle(all);
+
+/** Answers every fourth order. */
+class Answering implements PayloadHandler {
+  readonly #receiver: OrderReceiver;
+  #orders = 0;
+
+  constructor(receiver: OrderReceiver) {
+    this.#receiver = receiver;
+  }
+
+  onPayload(view: DataView, offset: number, len: number, stampNs: Float64Array): void {
+    this.#receiver.onPayload(view, offset, len, stampNs);
+    this.#orders = (this.#orders + 1) & 3;
+    if (this.#orders !== 0) return;
+    const { source } = answered;
+    source.replyView.setUint32(source.reply(len), view.getUint32(offset, true), true);
+  }
+
+  onBurstEnd(): void {
+    this.#receiver.onBurstEnd();
+    answered.source.flush();
+  }
+}
+
+// Handlers of two kinds, in turns: V8 puts the code of a single one into its caller, where calling it costs nothing.
+const plain = new Wire((receiver) => receiver);
+const answered = new Wire((receiver) => new Answering(receiver));
+
+const accepted = (): number => plain.page.values[REJECTED]! + answered.page.values[REJECTED]!;
 
 const spec = { recordLen: ORDER_RECORD_LEN, capacity: 2 * BURST };
 const queue = SpscQueue.create(new SharedArrayBuffer(SpscQueue.sizeOf(spec)), 0, spec);
+const stampNs = new Float64Array(1);
 const queuePage = ReceiverPage.create();
 const writer = new OrderReceiver(new QueueHandler(queue.producer()), queuePage);
 let taken = 0;
@@ -91,7 +129,7 @@ writeOrder(payload, 0, 1);
 
 const cases: AllocationCase[] = [
   {
-    name: 'frames of a port into a book, every eighth answered',
+    name: 'frames of a port into a book, some of them answered',
     covers: [
       'PortSource.poll',
       'PortSource.reply',
@@ -104,17 +142,12 @@ const cases: AllocationCase[] = [
       'BookHandler.onBurstEnd',
     ],
     run(count: number): void {
-      const before = bookPage.values[REJECTED]!;
+      const before = accepted();
       let done = 0;
-      for (; done < count; done += BURST) {
-        far.alloc(burst, BURST);
-        for (let i = 0; i < BURST; i++) burst.len[i] = FRAME_LEN;
-        burst.dropPrefix(far.tx(burst));
-        source.poll(BURST);
-        if (far.rx(answered) !== BURST / 8) throw new Error('answers were lost');
-        far.recycle(answered);
+      for (; done < count; done += 2 * BURST) {
+        if (plain.send() !== 0 || answered.send() !== BURST / 4) throw new Error('answers were lost');
       }
-      if (bookPage.values[REJECTED] !== before + done) throw new Error('orders were lost');
+      if (accepted() !== before + done) throw new Error('orders were lost');
     },
   },
   {
