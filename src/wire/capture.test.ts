@@ -163,7 +163,7 @@ test('readCapture() reads pcapng: interfaces, resolutions, sections of either by
   const file = section(new Bytes(true));
   interfaceBlock(file);
   interfaceBlock(file, {
-    options: [...option(file, 2, [0x65]), ...option(file, 9, [9]), ...option(file, 0, [])],
+    options: [...option(file, 2, [0x65]), ...option(file, 9, [9]), ...option(file, 0, []), 9, 0, 1],
   });
   interfaceBlock(file, {
     options: [

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { ChecksumMode } from './checksum.ts';
 import { EthernetHeader, EtherType } from './ethernet.ts';
-import { FrameError } from './frameError.ts';
+import { FrameError, type FrameErrorName, frameErrorNames } from './frameError.ts';
 import {
   anyDamage,
   anyPlan,
@@ -132,97 +132,64 @@ test('parseUdpFrame() reads no byte outside the frame', () => {
   );
 });
 
-test('parseUdpFrame() names each reason', () => {
-  const { tooManyVlanTags, vlanTruncated } = FrameError;
-  const tags = [
+/** A frame, and what is wrong with it: bytes put in a place, the length cut. */
+interface Broken {
+  readonly plan: FramePlan;
+  readonly at?: number;
+  readonly put?: readonly number[];
+  readonly len?: number;
+  readonly mode?: ChecksumMode;
+}
+
+const tagged: FramePlan = {
+  ...plainPlan,
+  vlans: [
     { protocol: 0x88a8, tci: 1 },
     { protocol: 0x8100, tci: 2 },
-  ] as const;
-  const tagged = { ...plainPlan, vlans: tags };
-  assert.equal(parse(plainPlan, undefined, undefined, 13), FrameError.ethernetTruncated);
-  assert.equal(parse(tagged, undefined, undefined, 21), vlanTruncated);
-  assert.equal(
-    parse(tagged, (view) => view.setUint16(20, 0x8100)),
-    tooManyVlanTags,
-  );
-  assert.equal(
-    parse(plainPlan, (view) => view.setUint16(12, 0x0806)),
-    FrameError.notIp,
-  );
-  assert.equal(parse(plainPlan, undefined, undefined, 51), FrameError.ipv4Truncated);
-  assert.equal(
-    parse(plainPlan, (view) => view.setUint8(14, 0x55)),
-    FrameError.ipv4BadVersion,
-  );
-  assert.equal(
-    parse(plainPlan, (view) => view.setUint8(14, 0x44)),
-    FrameError.ipv4BadHeaderLen,
-  );
-  assert.equal(
-    parse(plainPlan, (view) => view.setUint16(16, 19)),
-    FrameError.ipv4BadTotalLen,
-  );
-  assert.equal(
-    parse(plainPlan, (view) => view.setUint8(22, 63)),
-    FrameError.ipv4BadChecksum,
-  );
-  assert.equal(
-    parse(plainPlan, (view) => view.setUint16(20, 0x2000), ChecksumMode.ignore),
-    FrameError.ipv4Fragment,
-  );
-  assert.equal(
-    parse(plainPlan, (view) => view.setUint8(23, 6), ChecksumMode.ignore),
-    FrameError.notUdp,
-  );
-  assert.equal(parse(plainPlan6, undefined, undefined, 53), FrameError.ipv6Truncated);
-  assert.equal(
-    parse(plainPlan6, (view) => view.setUint8(14, 0x40)),
-    FrameError.ipv6BadVersion,
-  );
-  assert.equal(
-    parse(plainPlan6, (view) => view.setUint8(20, 60)),
-    FrameError.ipv6BadExtension,
-  );
-  const nine = Array.from({ length: 9 }, () => ({ type: 60, units: 0 }));
-  assert.equal(parse({ ...plainPlan6, extensions: nine }), FrameError.ipv6TooManyExtensions);
-  const routed = { ...plainPlan6, extensions: [{ type: 43, units: 2 }] };
-  assert.equal(
-    parse(routed, (view) => view.setUint8(57, 1)),
-    FrameError.ipv6NotArrived,
-  );
-  const fragment = { ...plainPlan6, extensions: [{ type: 44, units: 0 }] };
-  assert.equal(
-    parse(fragment, (view) => view.setUint16(56, 1)),
-    FrameError.ipv6Fragment,
-  );
-  assert.equal(
-    parse(plainPlan6, (view) => view.setUint8(20, 58)),
-    FrameError.notUdp,
-  );
-  assert.equal(
-    parse(plainPlan6, (view) => view.setUint16(18, 7)),
-    FrameError.udpTruncated,
-  );
-  assert.equal(
-    parse(plainPlan, (view) => view.setUint16(38, 7)),
-    FrameError.udpBadLen,
-  );
-  assert.equal(
-    parse(plainPlan, (view) => view.setUint16(38, 19)),
-    FrameError.udpBadLen,
-  );
-  assert.equal(
-    parse(plainPlan, (view) => view.setUint8(51, 0)),
-    FrameError.udpBadChecksum,
-  );
-  assert.equal(
-    parse(plainPlan6, (view) => view.setUint8(71, 0)),
-    FrameError.udpBadChecksum,
-  );
-  assert.equal(
-    parse(plainPlan6, (view) => view.setUint16(60, 0)),
-    FrameError.udpNoChecksum,
-  );
+  ],
+};
+const extended = (type: number, units: number, count = 1): FramePlan => ({
+  ...plainPlan6,
+  extensions: Array.from({ length: count }, () => ({ type, units })),
+});
+const { ignore } = ChecksumMode;
+
+const reasons: readonly (readonly [FrameErrorName, Broken])[] = [
+  ['ethernetTruncated', { plan: plainPlan, len: 13 }],
+  ['vlanTruncated', { plan: tagged, len: 21 }],
+  ['tooManyVlanTags', { plan: tagged, at: 20, put: [0x81, 0x00] }],
+  ['notIp', { plan: plainPlan, at: 12, put: [0x08, 0x06] }],
+  ['ipv4Truncated', { plan: plainPlan, len: 51 }],
+  ['ipv4BadVersion', { plan: plainPlan, at: 14, put: [0x55] }],
+  ['ipv4BadHeaderLen', { plan: plainPlan, at: 14, put: [0x44] }],
+  ['ipv4BadTotalLen', { plan: plainPlan, at: 16, put: [0, 19] }],
+  ['ipv4BadChecksum', { plan: plainPlan, at: 22, put: [63] }],
+  ['ipv4Fragment', { plan: { ...plainPlan, fragment: { offset: 0, more: true } } }],
+  ['ipv4Fragment', { plan: { ...plainPlan, fragment: { offset: 1, more: false } } }],
+  ['ipv6Truncated', { plan: plainPlan6, len: 53 }],
+  ['ipv6Truncated', { plan: plainPlan6, len: 71 }],
+  ['ipv6BadVersion', { plan: plainPlan6, at: 14, put: [0x40] }],
+  ['ipv6BadExtension', { plan: plainPlan6, at: 20, put: [60] }],
+  ['ipv6TooManyExtensions', { plan: extended(60, 0, 9) }],
+  ['ipv6NotArrived', { plan: extended(43, 2), at: 57, put: [1] }],
+  ['ipv6Fragment', { plan: { ...extended(44, 0), fragment: { offset: 0, more: true } } }],
+  ['notUdp', { plan: plainPlan, at: 23, put: [6], mode: ignore }],
+  ['notUdp', { plan: plainPlan6, at: 20, put: [58] }],
+  ['udpTruncated', { plan: plainPlan, at: 16, put: [0, 27], mode: ignore }],
+  ['udpTruncated', { plan: plainPlan6, at: 18, put: [0, 7] }],
+  ['udpBadLen', { plan: plainPlan, at: 38, put: [0, 7], mode: ignore }],
+  ['udpBadLen', { plan: plainPlan, at: 38, put: [0, 19], mode: ignore }],
+  ['udpBadLen', { plan: plainPlan6, at: 58, put: [0, 0] }],
+  ['udpBadChecksum', { plan: plainPlan, at: 51, put: [0] }],
+  ['udpBadChecksum', { plan: plainPlan6, at: 71, put: [0] }],
+  ['udpNoChecksum', { plan: { ...plainPlan6, withoutChecksum: true } }],
+];
+
+test('parseUdpFrame() names each reason', () => {
+  for (const [reason, { plan, at = 0, put = [], len, mode }] of reasons) {
+    const change = (view: DataView): void => new Uint8Array(view.buffer).set(put, at);
+    assert.equal(frameErrorNames[-parse(plan, change, mode, len)], reason);
+  }
 });
 
 test('parseUdpFrame() verifies what its mode says, and verifies everything by default', () => {

@@ -59,7 +59,7 @@ export class UdpFrameTemplate {
   headerLen = 0;
   /** the longest payload that the 16-bit length fields of IP and UDP can say [bytes] */
   maxPayloadLen = 0;
-  /** the headers, with zeros for lengths and checksums */
+  /** the headers; what depends on the payload is without meaning */
   readonly #image: DataView = new DataView(new ArrayBuffer(MAX_HEADER_LEN));
   #l3 = 0;
   #ipVersion = 4;
@@ -175,7 +175,7 @@ export class UdpFrameTemplate {
     return (headerLen + payloadLen) | 0;
   }
 
-  /** Takes the image as it stands: clears what depends on the payload and sums up the rest. */
+  /** Takes the image as it stands and sums up what does not depend on the payload. */
   #settle(l3: number, ipVersion: number): void {
     const image = this.#image;
     const ipLen = ipVersion === 4 ? IPV4_HEADER_LEN : IPV6_HEADER_LEN;
@@ -184,7 +184,6 @@ export class UdpFrameTemplate {
     this.#ipVersion = ipVersion;
     this.headerLen = (l4 + UDP_HEADER_LEN) | 0;
     this.maxPayloadLen = 0xffff - UDP_HEADER_LEN - (ipVersion === 4 ? IPV4_HEADER_LEN : 0);
-    image.setInt32((l4 + 4) | 0, 0);
     if (ipVersion === 4) {
       image.setUint16((l3 + 2) | 0, 0);
       image.setUint16((l3 + 10) | 0, 0);
