@@ -13,6 +13,12 @@ if (process.env.BAREWIRE_LAUNCHER !== undefined) {
   dieWithParent();
 }
 
+// `barewire bench | head` has read enough: that is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 const program = new Command('barewire')
   .description('Kernel-bypass networking for TypeScript')
   .version(manifest.version)

@@ -201,11 +201,23 @@ describe('AF_XDP refuses with cause and remedy', () => {
   });
 
   onVeth(
-    'one queue of two, unless strict: it says which and why, and goes on with the other',
+    'one queue of two that somebody owns, under strict; else it says which and why, and opens the other',
     (veth) => {
-      using first = open(veth, { queues: [1], attach: 'generic' });
-      first.sockets[0]!.arm();
-      assert.throws(() => open(veth, { strict: true }), /queue 1/);
+      using umem = new Umem({ chunkCount: 64 });
+      const index = withNetns(veth.b.namespace, () => link(veth.b.name).index);
+      const spec = { interface: veth.b.name, ifindex: index, queue: 1, umem, rxSize: 16, txSize: 16 };
+      using _owner = withNetns(veth.b.namespace, () => new XdpSocket(spec));
+      assert.throws(() => open(veth, { strict: true }), /vb queue 1: EBUSY/);
+      using xdp = open(veth);
+      assert.deepEqual(
+        xdp.sockets.map(({ queue }) => queue),
+        [0],
+      );
+      assert.deepEqual(
+        xdp.unopened.map(({ queue }) => queue),
+        [1],
+      );
+      assert.match(xdp.reasons.join(), /queue 1 not opened: .*EBUSY/);
     },
     2,
   );
