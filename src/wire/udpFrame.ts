@@ -15,6 +15,8 @@ const UDP: number = IpProtocol.udp;
 const VERIFY: ChecksumMode = ChecksumMode.verify;
 const IGNORE: ChecksumMode = ChecksumMode.ignore;
 const UDP_HEADER_LEN = 8;
+const IPV6_HEADER_LEN = 40;
+const IPV6_ADDRESSES_LEN = 32;
 
 /**
  * Where everything in an Ethernet frame with a UDP datagram lies, filled by {@link parseUdpFrame}.
@@ -120,13 +122,13 @@ export function parseUdpFrame(
   // as summands at once. Only success is decided here: any surprise is left to parsePacket(), which goes header by
   // header and knows the reasons.
   //
-  // measured: ns for 75 bytes (33 of payload), in 32 chunks of 2 KiB, less the caller's loop, on a 2.4 GHz EPYC
-  //   this one                                      23   tagged 25; UDP checksum verified elsewhere 15; IPv6 46
-  //   the same without VLAN tags                    20   but tagged frames 59
-  //   a code returned at every check                23
-  //   one function per layer on one flat object     22, or 29: V8's budget for inlining ends at a random place
-  //   one flyweight per layer, words shared         24, or 32
-  //   one flyweight per layer, read by field        51
+  // measured: ns for 75 bytes (33 of payload) in 32 chunks of 2 KiB, the caller's loop of 3 ns included, 2.4 GHz EPYC
+  //   this one                                      25   one tag 27; UDP checksum verified elsewhere 17; IPv6 36
+  //   the same for untagged frames only             23   but one tag 62
+  //   the same, a code returned at every check      23   for untagged frames only
+  //   one function per layer on one flat object     25, or 32: V8's budget for inlining ends at a random place
+  //   one flyweight per layer, words shared         27, or 35
+  //   one flyweight per layer, read by field        54
   // NB: this function is too long for V8 to inline. That keeps it fast: inlined, it would crowd sumWords() out.
   const headerLen = ethernetHeaderLen(view, offset, len);
   if (headerLen < 0) return headerLen;
@@ -215,5 +217,10 @@ function parseOverIpv6(out: UdpFrame, room: number, mode: ChecksumMode): number 
   // RFC 8200 §8.1: over IPv6 the checksum is mandatory; only tunnels may do without (RFC 6935), and this is none.
   if (udp.checksum === 0) return FrameError.udpNoChecksum;
   if (mode !== VERIFY) return 0;
-  return udp.isChecksumValid(ipv6.pseudoSum(UDP, udp.len)) ? 0 : FrameError.udpBadChecksum;
+  // The addresses of the pseudo header stand right before the datagram, unless extension headers lie between.
+  // measured: 13 ns less for a sum over both than for two sums.
+  const addresses = ipv6.headerLen === IPV6_HEADER_LEN ? IPV6_ADDRESSES_LEN : 0;
+  const rest = addresses > 0 ? ((UDP << 8) + swap16(udp.len)) | 0 : ipv6.pseudoSum(UDP, udp.len);
+  const sum = sumWords(out.view, (udp.offset - addresses) | 0, (udp.len + addresses) | 0, rest);
+  return foldSum(sum) === 0xffff ? 0 : FrameError.udpBadChecksum;
 }
