@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { links } from '../../src/sys/index.ts';
@@ -44,24 +45,22 @@ interface Report {
 
 const lastLine = (out: string): Report => JSON.parse(out.trimEnd().split('\n').at(-1)!) as Report;
 
-/** The kernel's numbers of all processes whose command line names the demo's order source. */
-async function senders(): Promise<string> {
-  const { readdirSync, readFileSync } = await import('node:fs');
+/** The kernel's numbers of the order sources that run for one demo, by what the demo wrote into their arguments. */
+function senders(demo: ChildProcess): string[] {
   const ids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return ids
-    .filter((id) => {
-      try {
-        return readFileSync(`/proc/${id}/cmdline`, 'utf8').includes('demo/sender');
-      } catch {
-        return false;
-      }
-    })
-    .join(' ');
+  return ids.filter((id) => {
+    try {
+      const args = readFileSync(`/proc/${id}/cmdline`, 'utf8').split('\0');
+      return args[1]?.includes('demo/sender') && args[2]?.includes(`"parent":${demo.pid},`);
+    } catch {
+      return false;
+    }
+  });
 }
 
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+async function until(what: string, holds: () => boolean): Promise<void> {
   for (let i = 0; i < 200; i++) {
-    if (await holds()) return;
+    if (holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`Waited 10 s in vain: ${what}`);
@@ -132,12 +131,12 @@ describe('barewire demo', () => {
       if (!requireRoot(t)) return;
       const before = links().map(({ name }) => name);
       const { child, ended } = run(['demo', '--seconds', '30']);
-      await until('the demo sends', async () => (await senders()) !== '');
+      await until('the demo sends', () => senders(child).length > 0);
       child.kill(signal);
       const { code, signal: by } = await ended;
       if (signal === 'SIGKILL') assert.equal(by, 'SIGKILL');
       else assert.equal(code, 130);
-      await until('the order source is gone', async () => (await senders()) === '');
+      await until('the order source is gone', () => senders(child).length === 0);
       assert.deepEqual(
         links().map(({ name }) => name),
         before,
