@@ -140,7 +140,7 @@ export const sendtoPtr: (
   'intptr_t sendto(int fd, intptr_t ptr, size_t len, int flags, intptr_t address, uint addressLen)',
 );
 
-/** `recvfrom(2)` into native memory, the form for hot code. @hot */
+/** `recvfrom(2)` into native memory, as {@link sendtoPtr}: what a lane calls before it sleeps. */
 export const recvfromPtr: (
   fd: number,
   ptr: number,

@@ -3,8 +3,7 @@ import { Burst, SpscQueue } from '../core/index.ts';
 import { LoopPort } from '../port/index.ts';
 import { nowNs } from '../sys/index.ts';
 import { UdpFrameTemplate } from '../wire/index.ts';
-import { createBook } from './createBook.ts';
-import { OrderRecord, Side } from './order.ts';
+import { OrderRecord } from './order.ts';
 import { type OrderHandler, OrderReceiver } from './orderReceiver.ts';
 import { PortSource } from './portSource.ts';
 import { encodeIntendedTime, encodeOrder, ORDER_RECORD_LEN, STAMPED_ORDER_LEN } from './protocol.ts';
@@ -25,21 +24,30 @@ const template = new UdpFrameTemplate({
 });
 const FRAME_LEN = template.headerLen + STAMPED_ORDER_LEN;
 
-/** The n-th order, its id and price beyond int32; every sell takes the buy before it, so the book stays small. */
+/** The n-th order; every half of its numbers is beyond int32. */
 function writeOrder(view: DataView, offset: number, n: number): void {
   const order = new OrderRecord();
   order.idLo = ~n;
   order.idHi = ~n;
   order.priceHi = -1;
   order.quantityLo = -1;
-  order.quantityHi = n >> 1;
-  order.side = n & 1 ? Side.sell : Side.buy;
+  order.quantityHi = ~n;
+  order.side = n & 1;
   order.intendedNs = nowNs();
   encodeOrder(view, offset, order);
   encodeIntendedTime(view, offset, order);
 }
 
-/** One end of a wire sends to a source on the other, which has a book. */
+let taken = 0;
+const taking: OrderHandler = {
+  onOrder(order) {
+    taken++;
+    return order.side;
+  },
+  onBurstEnd() {},
+};
+
+/** One end of a wire sends orders to a source on the other. */
 class Wire {
   readonly page = ReceiverPage.create();
   readonly source: PortSource;
@@ -49,7 +57,7 @@ class Wire {
 
   constructor(handlerOf: (receiver: OrderReceiver) => PayloadHandler) {
     const [far, near] = LoopPort.pair();
-    const receiver = new OrderReceiver(createBook(1024, this.page.values), this.page);
+    const receiver = new OrderReceiver(taking, this.page);
     this.source = new PortSource(near, handlerOf(receiver), { udpPort: UDP_PORT, burst: BURST });
     this.#far = far;
     this.#writeFrames();
@@ -81,7 +89,7 @@ class Wire {
   }
 }
 
-/** Answers every fourth order. */
+/** Answers every fourth order, and sends twice a burst. */
 class Answering implements PayloadHandler {
   readonly #receiver: OrderReceiver;
   #orders = 0;
@@ -92,15 +100,15 @@ class Answering implements PayloadHandler {
 
   onPayload(view: DataView, offset: number, len: number, stampNs: Float64Array): void {
     this.#receiver.onPayload(view, offset, len, stampNs);
-    this.#orders = (this.#orders + 1) & 3;
-    if (this.#orders !== 0) return;
+    this.#orders = (this.#orders + 1) & 31;
+    if ((this.#orders & 3) !== 0) return;
     const { source } = answered;
     source.replyView.setUint32(source.reply(len), view.getUint32(offset, true), true);
+    if (this.#orders === 0) source.flush();
   }
 
   onBurstEnd(): void {
     this.#receiver.onBurstEnd();
-    answered.source.flush();
   }
 }
 
@@ -115,21 +123,13 @@ const queue = SpscQueue.create(new SharedArrayBuffer(SpscQueue.sizeOf(spec)), 0,
 const stampNs = new Float64Array(1);
 const queuePage = ReceiverPage.create();
 const writer = new OrderReceiver(new QueueHandler(queue.producer()), queuePage);
-let taken = 0;
-const taking: OrderHandler = {
-  onOrder(order) {
-    taken++;
-    return order.side;
-  },
-  onBurstEnd() {},
-};
 const reader = new QueueReader(queue.consumer(), taking);
 const payload = new DataView(new ArrayBuffer(STAMPED_ORDER_LEN));
 writeOrder(payload, 0, 1);
 
 const cases: AllocationCase[] = [
   {
-    name: 'frames of a port into a book, some of them answered',
+    name: 'orders out of the frames of a port, some of them answered',
     covers: [
       'PortSource.poll',
       'PortSource.reply',
@@ -138,8 +138,6 @@ const cases: AllocationCase[] = [
       'ReplyFrames.flush',
       'OrderReceiver.onPayload',
       'OrderReceiver.onBurstEnd',
-      'BookHandler.onOrder',
-      'BookHandler.onBurstEnd',
     ],
     run(count: number): void {
       const before = accepted();
@@ -151,7 +149,7 @@ const cases: AllocationCase[] = [
     },
   },
   {
-    name: 'payloads through a queue',
+    name: 'orders through a queue',
     covers: ['QueueHandler.onOrder', 'QueueHandler.onBurstEnd', 'QueueReader.poll'],
     run(count: number): void {
       const before = queuePage.values[RECEIVED]!;

@@ -2,9 +2,9 @@ import type { AllocationCase } from '../../tools/allocationCase.ts';
 import { nowNs } from './clock.ts';
 import { EventFd } from './eventfd.ts';
 import { PollSet } from './poll.ts';
-import { UdpSocket } from './udpSocket.ts';
 
-// Every operation is one that a lane makes once a burst.
+// Every operation is one that a lane makes once a burst. UdpSocket is measured below a source, in order/udpSource.alloc.ts:
+// most of the time goes by in the kernel, and once is enough.
 
 const BURST = 64;
 
@@ -12,8 +12,6 @@ const BURST = 64;
 // out too little of what reading them costs.
 const events = [EventFd.create('allocation'), EventFd.create('allocation')];
 const sets = events.map((event) => new PollSet([event.fd]));
-const sockets = [new UdpSocket({ address: '127.0.0.1' }), new UdpSocket({ address: '127.0.0.1' })];
-const clients = sockets.map(({ local }) => new UdpSocket({ address: '127.0.0.1', peer: local }));
 
 /** What went wrong, so that no call is without effect. */
 let failures = 0;
@@ -43,41 +41,6 @@ const cases: AllocationCase[] = [
         event.signal();
         if (set.wait(0) !== 1 || set.ready(0) === 0) failures++;
         if (event.drain() !== 1) failures++;
-        if (set.wait(0) !== 0) failures++;
-      }
-      expectNone();
-    },
-  },
-  {
-    name: 'a datagram there and back',
-    covers: [
-      'UdpSocket.receive',
-      'UdpSocket.reply',
-      'UdpSocket.reserve',
-      'UdpSocket.flush',
-      'DatagramSlots.receivedLen',
-      'DatagramSlots.receivedFlags',
-      'DatagramSlots.setLen',
-      'DatagramSlots.copyName',
-      'softErrno',
-      'ffi/recvmmsgPtr',
-      'ffi/sendmmsgPtr',
-    ],
-    framesPerOperation: BURST,
-    run(count: number): void {
-      for (let i = 0; i < count; i++) {
-        const client = clients[i & 1]!;
-        const socket = sockets[i & 1]!;
-        client.sendView.setUint32(client.reserve(25), i, true);
-        if (client.flush() !== 1) failures++;
-        const n = socket.receive(BURST);
-        for (let j = 0; j < n; j++) {
-          if (socket.view.getUint32(socket.offset[j]!, true) !== i) failures++;
-          socket.sendView.setUint32(socket.reply(j, socket.len[j]!), i, true);
-        }
-        if (socket.flush() !== 1) failures++;
-        // The second call finds nothing, and asks for errno.
-        if (client.receive(BURST) !== 1 || client.receive(BURST) !== 0) failures++;
       }
       expectNone();
     },
