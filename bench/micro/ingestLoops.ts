@@ -52,7 +52,7 @@ const STEPS: Readonly<Record<IngestTask['step'], () => void>> = {
         let code = parseUdpFrame(view, (first + i) * CHUNK_LEN + HEADROOM, FRAME_LEN, frame);
         if (code === 0) code = decodeOrder(view, frame.payloadOffset, frame.payloadLen, arrived);
         if (code !== 0) refused++;
-        writeOrderRecord(producer.view, producer.recordOffset(i), arrived);
+        writeOrderRecord(producer.view, producer.i32, producer.recordOffset(i), arrived);
       }
       producer.submit(BURST);
       readBurst();
@@ -75,7 +75,7 @@ const STEPS: Readonly<Record<IngestTask['step'], () => void>> = {
       producer.reserve(BURST);
       for (let i = 0; i < BURST; i++) {
         arrived.idLo = first + i;
-        writeOrderRecord(producer.view, producer.recordOffset(i), arrived);
+        writeOrderRecord(producer.view, producer.i32, producer.recordOffset(i), arrived);
       }
       producer.submit(BURST);
       readBurst();
@@ -86,7 +86,7 @@ const STEPS: Readonly<Record<IngestTask['step'], () => void>> = {
 function readBurst(): void {
   const count = consumer.peek(BURST);
   for (let i = 0; i < count; i++) {
-    readOrderRecord(consumer.view, consumer.u32, consumer.recordOffset(i), taken);
+    readOrderRecord(consumer.view, consumer.i32, consumer.recordOffset(i), taken);
     taste ^= taken.idLo ^ taken.priceLo ^ taken.quantityLo ^ taken.side;
   }
   consumer.release(count);

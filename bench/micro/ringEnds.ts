@@ -80,7 +80,7 @@ function read(consumer: SpscConsumer): number {
     const n = consumer.peek(BURST);
     for (let i = 0; i < n; i++) {
       wrong |= compareRecord(consumer, i, received++);
-      last |= consumer.u32[(consumer.recordOffset(i) >>> 2) + LAST]!;
+      last |= consumer.i32[(consumer.recordOffset(i) >>> 2) + LAST]!;
     }
     if (n > 0) consumer.release(n);
     if (received >= next) {
@@ -121,7 +121,7 @@ function answer(producer: SpscProducer, consumer: SpscConsumer): number {
   let count = 0;
   for (let last = 0; last === 0; count++) {
     while (consumer.peek(1) === 0) {}
-    last = consumer.u32[(consumer.recordOffset(0) >>> 2) + LAST]!;
+    last = consumer.i32[(consumer.recordOffset(0) >>> 2) + LAST]!;
     consumer.release(1);
     while (producer.reserve(1) === 0) {}
     writeRecord(producer, 0, count, last);
@@ -132,7 +132,7 @@ function answer(producer: SpscProducer, consumer: SpscConsumer): number {
 
 /** Writes all 32 bytes of the `i`-th reserved record. */
 function writeRecord(producer: SpscProducer, i: number, number: number, last: number): void {
-  const words = producer.u32;
+  const words = producer.i32;
   const at = producer.recordOffset(i) >>> 2;
   for (let word = 0; word < LAST; word++) words[at + word] = number + word;
   words[at + LAST] = last;
@@ -140,7 +140,7 @@ function writeRecord(producer: SpscProducer, i: number, number: number, last: nu
 
 /** Reads all but the last word of the `i`-th peeked record. @returns 0 when it is the one wanted */
 function compareRecord(consumer: SpscConsumer, i: number, number: number): number {
-  const words = consumer.u32;
+  const words = consumer.i32;
   const at = consumer.recordOffset(i) >>> 2;
   let wrong = 0;
   for (let word = 0; word < LAST; word++) wrong |= words[at + word]! ^ (number + word);

@@ -102,11 +102,11 @@ const cases: AllocationCase[] = [
     run(count: number): void {
       for (let done = 0; done < count; done += BURST) {
         const room = writer.reserve(BURST);
-        for (let i = 0; i < room; i++) writer.u32[writer.recordOffset(i) >>> 2] = done + i;
+        for (let i = 0; i < room; i++) writer.i32[writer.recordOffset(i) >>> 2] = done + i;
         writer.submit(room);
         const got = reader.peek(BURST);
         for (let i = 0; i < got; i++) {
-          if (reader.u32[reader.recordOffset(i) >>> 2] !== done + i) failures++;
+          if (reader.i32[reader.recordOffset(i) >>> 2] !== done + i) failures++;
         }
         reader.release(got);
         if (got !== BURST) failures++;

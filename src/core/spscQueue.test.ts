@@ -11,7 +11,7 @@ const SPEC = { recordLen: 32, capacity: 8 };
 
 function push(producer: SpscProducer, value: number): boolean {
   if (producer.reserve(1) === 0) return false;
-  producer.u32[producer.recordOffset(0) >>> 2] = value;
+  producer.i32[producer.recordOffset(0) >>> 2] = value;
   producer.submit(1);
   return true;
 }
@@ -134,7 +134,7 @@ test('a queue behaves like an array of records, with cursors that wrap at 2^32',
           assert.equal(n, Math.min(keep, count, model.length));
           for (let i = 0; i < n; i++) {
             const at = consumer.recordOffset(i);
-            assert.equal(consumer.u32[at >>> 2], model[i]);
+            assert.equal(consumer.i32[at >>> 2], model[i]);
             assert.equal(consumer.view.getUint32(at + recordLen - 4, true), model[i]);
           }
           model.splice(0, n);
@@ -159,7 +159,7 @@ test('every record crosses to another thread once, in order and whole', async ()
       const n = producer.reserve(Math.min(1 + (sent % 64), workerData.records - sent));
       for (let i = 0; i < n; i++) {
         const at = producer.recordOffset(i) >>> 2;
-        for (let word = 0; word < 8; word++) producer.u32[at + word] = sent + i;
+        for (let word = 0; word < 8; word++) producer.i32[at + word] = sent + i;
       }
       if (n > 0) producer.submit(n);
       sent += n;
@@ -177,7 +177,7 @@ test('every record crosses to another thread once, in order and whole', async ()
       let torn = 0;
       for (let i = 0; i < n; i++) {
         const at = consumer.recordOffset(i) >>> 2;
-        for (let word = 0; word < 8; word++) torn |= consumer.u32[at + word]! ^ (seen + i);
+        for (let word = 0; word < 8; word++) torn |= consumer.i32[at + word]! ^ (seen + i);
       }
       assert.equal(torn, 0, `a record after ${seen} is out of order or torn`);
       if (n > 0) consumer.release(n);

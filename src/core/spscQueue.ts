@@ -127,15 +127,15 @@ export class SpscProducer extends ProducerCursor {
   readonly recordLen: number;
   /** All records, for mixed field sizes; index it with {@link recordOffset}. */
   readonly view: DataView;
-  /** All records as u32 in host order; index it with `recordOffset(i) >>> 2`. */
-  readonly u32: Uint32Array;
+  /** All records as int32 words in host order; index it with `recordOffset(i) >>> 2`. */
+  readonly i32: Int32Array;
 
   /** Takes up the queue at `offset` where its cursors stand; {@link SpscQueue.producer} has checked the rest. */
   constructor(buffer: ArrayBufferLike, offset: number, spec: SpscQueueSpec) {
     super(buffer, offset + PRODUCER, offset + CONSUMER, spec.capacity);
     this.recordLen = spec.recordLen;
     this.view = new DataView(buffer, offset + RECORDS, spec.capacity * spec.recordLen);
-    this.u32 = new Uint32Array(buffer, offset + RECORDS, this.view.byteLength / 4);
+    this.i32 = new Int32Array(buffer, offset + RECORDS, this.view.byteLength / 4);
   }
 
   /**
@@ -160,15 +160,15 @@ export class SpscConsumer extends ConsumerCursor {
   readonly recordLen: number;
   /** All records, for mixed field sizes; index it with {@link recordOffset}. */
   readonly view: DataView;
-  /** All records as u32 in host order; index it with `recordOffset(i) >>> 2`. */
-  readonly u32: Uint32Array;
+  /** All records as int32 words in host order; index it with `recordOffset(i) >>> 2`. */
+  readonly i32: Int32Array;
 
   /** Takes up the queue at `offset` where its cursors stand; {@link SpscQueue.consumer} has checked the rest. */
   constructor(buffer: ArrayBufferLike, offset: number, spec: SpscQueueSpec) {
     super(buffer, offset + PRODUCER, offset + CONSUMER, spec.capacity);
     this.recordLen = spec.recordLen;
     this.view = new DataView(buffer, offset + RECORDS, spec.capacity * spec.recordLen);
-    this.u32 = new Uint32Array(buffer, offset + RECORDS, this.view.byteLength / 4);
+    this.i32 = new Int32Array(buffer, offset + RECORDS, this.view.byteLength / 4);
   }
 
   /**

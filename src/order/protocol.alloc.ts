@@ -12,7 +12,7 @@ import {
 } from './protocol.ts';
 
 const view = new DataView(new ArrayBuffer(64 + ORDER_RECORD_LEN));
-const words = new Uint32Array(view.buffer);
+const words = new Int32Array(view.buffer);
 const order = new OrderRecord();
 const copy = new OrderRecord();
 
@@ -37,7 +37,7 @@ const cases: AllocationCase[] = [
         decodeOrder(view, 1, STAMPED_ORDER_LEN, copy);
         decodeIntendedTime(view, 1, STAMPED_ORDER_LEN, copy);
         copy.rxNs = 2 ** 50 + 2 * i;
-        writeOrderRecord(view, 64, copy);
+        writeOrderRecord(view, words, 64, copy);
         readOrderRecord(view, words, 64, order);
       }
     },

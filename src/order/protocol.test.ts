@@ -111,10 +111,11 @@ test('readOrderRecord() undoes writeOrderRecord(), which starts with the wire fo
     fc.property(orders, time, fc.option(time, { nil: Number.NaN }), (fields, rxNs, intendedNs) => {
       const bytes = new Uint8Array(3 * ORDER_RECORD_LEN).fill(0xee);
       const view = new DataView(bytes.buffer);
+      const words = new Int32Array(bytes.buffer);
       const order = Object.assign(new OrderRecord(), fields, { rxNs, intendedNs });
-      writeOrderRecord(view, ORDER_RECORD_LEN, order);
+      writeOrderRecord(view, words, ORDER_RECORD_LEN, order);
       const back = new OrderRecord();
-      readOrderRecord(view, new Uint32Array(bytes.buffer), ORDER_RECORD_LEN, back);
+      readOrderRecord(view, words, ORDER_RECORD_LEN, back);
       assert.deepEqual(back, order);
       assert.equal(view.getFloat64(ORDER_RECORD_LEN + OrderRecordOffset.rxNs, true), rxNs);
 

@@ -21,7 +21,7 @@ export class QueueHandler implements OrderHandler {
   onOrder(order: OrderRecord): number {
     const queue = this.#queue;
     if (queue.reserve(this.#written + 1) <= this.#written) return OrderError.queueFull;
-    writeOrderRecord(queue.view, queue.recordOffset(this.#written), order);
+    writeOrderRecord(queue.view, queue.i32, queue.recordOffset(this.#written), order);
     this.#written++;
     return 0;
   }
@@ -53,7 +53,7 @@ export class QueueReader implements Pollable {
     const count = queue.peek(budget);
     if (count === 0) return 0;
     for (let i = 0; i < count; i++) {
-      readOrderRecord(queue.view, queue.u32, queue.recordOffset(i), this.#order);
+      readOrderRecord(queue.view, queue.i32, queue.recordOffset(i), this.#order);
       this.#handler.onOrder(this.#order);
     }
     queue.release(count);
