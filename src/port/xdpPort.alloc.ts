@@ -1,7 +1,7 @@
 import { testVeth, type VethEnd } from '../../test/support/vethPair.ts';
 import type { AllocationCase } from '../../tools/allocationCase.ts';
 import { Burst } from '../core/index.ts';
-import { withNetns } from '../sys/index.ts';
+import { missingCapabilities, withNetns } from '../sys/index.ts';
 import { UdpFrameTemplate } from '../wire/index.ts';
 import { XdpPort } from './xdpPort.ts';
 
@@ -75,8 +75,8 @@ function receive(port: XdpPort, burst: Burst): void {
   }
 }
 
-const isRoot = process.geteuid?.() === 0;
-const wire = isRoot ? new Wire() : undefined;
+const missing = missingCapabilities(['CAP_SYS_ADMIN', 'CAP_NET_ADMIN', 'CAP_NET_RAW', 'CAP_BPF']);
+const wire = missing.length === 0 ? new Wire() : undefined;
 
 const port = ['rx', 'alloc', 'tx', 'flush', 'recycle'].map((name) => `XdpPort.${name}`);
 const socket = ['rx', 'recycle', 'recycleRange', 'refill', 'alloc', 'tx', 'txRange', 'flush', 'reap'].map(
@@ -88,7 +88,7 @@ const cases: AllocationCase[] = [
     name: 'frames over veth, echoed and dropped',
     covers: [...port, ...socket, 'xdp/MappedRing.needsWakeup', 'ffi/sendtoPtr'],
     framesPerOperation: 64,
-    skip: isRoot ? undefined : 'needs root: AF_XDP and network namespaces',
+    skip: missing.length === 0 ? undefined : `needs ${missing.join(', ')}`,
     run(count: number): void {
       for (let i = 0; i < count; i++) {
         wire!.echo();
