@@ -16,11 +16,10 @@ export class ReplyFrames {
   readonly maxLen: number;
   /** where payloads are written */
   readonly view: DataView;
-  /** answers that found no chunk, no room on the tx ring, or nobody to go to */
-  refused = 0;
   readonly #port: Port;
   readonly #burst: Burst;
   readonly #template = new UdpFrameTemplate();
+  readonly #refused = new Float64Array(1);
   /** payload of the last answer, whose headers are still to be written; -1 when there is none */
   #openLen = -1;
 
@@ -35,6 +34,11 @@ export class ReplyFrames {
     port.recycle(this.#burst);
   }
 
+  /** Answers that found no chunk, no room on the tx ring, or nobody to go to. */
+  get refused(): number {
+    return this.#refused[0]!;
+  }
+
   /**
    * Makes room for an answer to `frame`.
    *
@@ -46,7 +50,7 @@ export class ReplyFrames {
     this.#finish();
     if (burst.count === burst.capacity) this.flush();
     if (len > this.maxLen || this.#template.replyTo(frame) < 0 || this.#port.alloc(burst, 1) === 0) {
-      this.refused++;
+      this.#refused[0]! += 1;
       return -1;
     }
     this.#openLen = len;
@@ -61,7 +65,7 @@ export class ReplyFrames {
     burst.dropPrefix(this.#port.tx(burst));
     this.#port.flush();
     if (burst.count === 0) return;
-    this.refused += burst.count;
+    this.#refused[0]! += burst.count;
     this.#port.recycle(burst);
   }
 

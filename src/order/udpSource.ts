@@ -14,6 +14,10 @@ export interface UdpSourceSpec {
 }
 
 const MAX_PAYLOAD = 2048;
+const TRUNCATED = 0;
+const REPLY_NO_ROOM = 1;
+const PEER_REFUSED = 2;
+const dropNames = ['truncated', 'replyNoRoom', 'peerRefused'];
 /** With an address and no peer, only answers can meet one: a sender that has gone. */
 const ECONNREFUSED = 111;
 
@@ -33,9 +37,7 @@ export class UdpSource implements Source {
   readonly #burst: number;
   readonly #stampNs = new Float64Array(1);
   #current = 0;
-  #cut = 0;
-  #replyNoRoom = 0;
-  #refused = 0;
+  readonly #dropped = new Float64Array(dropNames.length);
 
   /** Opens and binds the socket. @throws SystemError EADDRINUSE, EADDRNOTAVAIL */
   constructor(handler: PayloadHandler, spec: UdpSourceSpec) {
@@ -72,7 +74,7 @@ export class UdpSource implements Source {
     stampNs[0] = nowNs();
     for (let i = 0; i < count; i++) {
       if (socket.cut[i] !== 0) {
-        this.#cut++;
+        this.#dropped[TRUNCATED]! += 1;
         continue;
       }
       this.#current = i;
@@ -95,7 +97,7 @@ export class UdpSource implements Source {
       this.flush();
       offset = this.#socket.reply(this.#current, len);
     }
-    if (offset < 0) this.#replyNoRoom++;
+    if (offset < 0) this.#dropped[REPLY_NO_ROOM]! += 1;
     return offset;
   }
 
@@ -107,12 +109,9 @@ export class UdpSource implements Source {
 
   /** What was lost, by reason; the kernel's count of a full receive buffer costs a system call. */
   drops(): Record<string, number> {
-    return {
-      receiveBufferFull: this.#socket.drops(),
-      truncated: this.#cut,
-      replyNoRoom: this.#replyNoRoom,
-      peerRefused: this.#refused,
-    };
+    const drops: Record<string, number> = { receiveBufferFull: this.#socket.drops() };
+    for (const [i, name] of dropNames.entries()) drops[name] = this.#dropped[i]!;
+    return drops;
   }
 
   /** Closes the socket. Idempotent. */
@@ -132,6 +131,6 @@ export class UdpSource implements Source {
         subject: String(this.udpPort),
       });
     }
-    this.#refused++;
+    this.#dropped[PEER_REFUSED]! += 1;
   }
 }
