@@ -33,6 +33,12 @@ export function readVerifierLog(log: string): VerifierVerdict | undefined {
   };
 }
 
+/** What the verifier refuses to the unprivileged only, it says so; the capability it does not name. */
+function remedyFor(reason: string): string {
+  if (!reason.includes('prohibited for !root')) return '';
+  return '. The verifier allows this with CAP_PERFMON: run as root, or grant it with `setcap cap_perfmon,…+ep NODE`';
+}
+
 /**
  * The verifier refused a program.
  *
@@ -53,7 +59,7 @@ export class VerifierError extends SystemError {
       syscall: 'bpf(BPF_PROG_LOAD)',
       errno,
       subject: spec.name,
-      hint: `${verdict.reason} (${verdict.omitted} lines omitted)${where}`,
+      hint: `${verdict.reason} (${verdict.omitted} lines omitted)${where}${remedyFor(verdict.reason)}`,
     });
     this.log = log;
     this.line = line;

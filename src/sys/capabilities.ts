@@ -4,6 +4,7 @@ import {
   CAP_IPC_LOCK,
   CAP_NET_ADMIN,
   CAP_NET_RAW,
+  CAP_PERFMON,
   CAP_SYS_ADMIN,
   CAP_SYS_NICE,
 } from './uapi/index.ts';
@@ -14,6 +15,7 @@ export type Capability =
   | 'CAP_IPC_LOCK'
   | 'CAP_NET_ADMIN'
   | 'CAP_NET_RAW'
+  | 'CAP_PERFMON'
   | 'CAP_SYS_ADMIN'
   | 'CAP_SYS_NICE';
 
@@ -22,6 +24,7 @@ const bits: Readonly<Record<Capability, number>> = {
   CAP_IPC_LOCK,
   CAP_NET_ADMIN,
   CAP_NET_RAW,
+  CAP_PERFMON,
   CAP_SYS_ADMIN,
   CAP_SYS_NICE,
 };
@@ -43,7 +46,8 @@ export type CapabilityFeature =
  */
 export const featureCapabilities: Readonly<Record<CapabilityFeature, readonly Capability[]>> = {
   'AF_XDP socket': ['CAP_NET_RAW'],
-  'XDP program': ['CAP_BPF', 'CAP_NET_ADMIN'],
+  // CAP_PERFMON: the verifier lets nobody else walk over headers of variable length.
+  'XDP program': ['CAP_BPF', 'CAP_NET_ADMIN', 'CAP_PERFMON'],
   'interface set-up': ['CAP_NET_ADMIN'],
   'network namespace': ['CAP_SYS_ADMIN'],
   'real-time scheduling': ['CAP_SYS_NICE'],

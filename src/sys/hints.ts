@@ -14,7 +14,7 @@ export const hints: readonly Hint[] = [
   {
     syscall: 'socket(AF_XDP)',
     code: 'EPERM',
-    hint: 'AF_XDP sockets need CAP_NET_RAW: run as root, or grant it with `setcap cap_net_raw,cap_net_admin,cap_bpf+ep NODE`',
+    hint: 'AF_XDP sockets need CAP_NET_RAW: run as root, or grant it with `setcap cap_net_raw,cap_net_admin,cap_bpf,cap_perfmon+ep NODE`',
   },
   {
     syscall: 'socket(AF_XDP)',
@@ -69,7 +69,7 @@ export const hints: readonly Hint[] = [
   {
     syscall: 'bpf(BPF_PROG_LOAD)',
     code: 'EPERM',
-    hint: 'Loading an XDP program needs CAP_BPF and CAP_NET_ADMIN: run as root, or grant them with `setcap`',
+    hint: 'Loading an XDP program needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON: run as root, or grant them with `setcap`',
   },
   {
     syscall: 'bpf(BPF_MAP_CREATE)',

@@ -95,4 +95,7 @@ export const CAP_SYS_ADMIN = 21;
 export const CAP_SYS_NICE = 23;
 
 /** @source linux/capability.h */
+export const CAP_PERFMON = 38;
+
+/** @source linux/capability.h */
 export const CAP_BPF = 39;
