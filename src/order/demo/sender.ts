@@ -51,7 +51,18 @@ if (orders.netns !== undefined) {
   using namespace = NetworkNamespace.open(orders.netns);
   namespace.enter();
 }
+warmUp();
 process.stdout.write(`${JSON.stringify(send(orders))}\n`);
+
+/**
+ * Sends orders to a socket of our own that nobody reads, until V8 has compiled what sends.
+ *
+ * measured: without it the sender falls 25 ms behind at the start, and a receiver's p99 says nothing but that.
+ */
+function warmUp(): void {
+  using sink = new UdpSocket({ address: '127.0.0.1' });
+  send({ ...orders, address: sink.local.address, udpPort: sink.local.port, rate: 100_000, seconds: 0.4 });
+}
 
 function send({ address, udpPort, rate, seconds, seed }: SenderOrders): SenderReport {
   using socket = new UdpSocket({
