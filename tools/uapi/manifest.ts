@@ -119,7 +119,7 @@ const netlink: ModuleSpec = {
     /^RTM_(NEW|GET)(LINK|ADDR|ROUTE|NEIGH)$/,
     'RTM_DELLINK',
     'RTEXT_FILTER_SKIP_STATS',
-    /^IFLA_(ADDRESS|IFNAME|MTU|LINKINFO|NET_NS_FD|NUM_RX_QUEUES|NUM_TX_QUEUES|XDP|EXT_MASK)$/,
+    /^IFLA_(ADDRESS|IFNAME|MTU|LINKINFO|NET_NS_FD|NUM_RX_QUEUES|NUM_TX_QUEUES|PROMISCUITY|XDP|EXT_MASK)$/,
     /^IFLA_INFO_(KIND|DATA)$/,
     /^IFLA_XDP_(ATTACHED|PROG_ID|DRV_PROG_ID)$/,
     /^XDP_ATTACHED_(DRV|SKB|HW|MULTI)$/,
@@ -138,7 +138,7 @@ const netlink: ModuleSpec = {
 
 const ethtool: ModuleSpec = {
   name: 'ethtool',
-  about: 'ethtool requests by ioctl: driver, channels, rings, features.',
+  about: 'ethtool requests by ioctl: driver, channels, rings, features, receive hashing, flow rules.',
   headers: ['linux/ethtool.h', 'linux/sockios.h', 'linux/if.h'],
   constants: [
     'SIOCETHTOOL',
@@ -147,6 +147,15 @@ const ethtool: ModuleSpec = {
     /^ETHTOOL_(GFEATURES|SFEATURES|GSSET_INFO|GSTRINGS)$/,
     'ETH_SS_FEATURES',
     'ETH_GSTRING_LEN',
+    /^ETHTOOL_(GRSSH|GRXFH)$/,
+    /^ETHTOOL_(GRXCLSRLCNT|GRXCLSRULE|GRXCLSRLALL|SRXCLSRLDEL|SRXCLSRLINS)$/,
+    /^UDP_V[46]_FLOW$/,
+    /^FLOW_(EXT|MAC_EXT|RSS)$/,
+    /^RXH_(IP_SRC|IP_DST|L4_B_0_1|L4_B_2_3)$/,
+    /^RX_CLS_LOC_(SPECIAL|ANY)$/,
+    'ETH_RSS_HASH_TOP_BIT',
+    'ETH_RSS_HASH_XOR_BIT',
+    'ETH_RSS_HASH_CRC32_BIT',
   ],
   structs: [
     'ifreq',
@@ -159,7 +168,13 @@ const ethtool: ModuleSpec = {
     'ethtool_get_features_block',
     'ethtool_sfeatures',
     'ethtool_set_features_block',
+    'ethtool_rxfh',
+    'ethtool_rxnfc',
+    'ethtool_rx_flow_spec',
+    'ethtool_tcpip4_spec',
+    'ethtool_tcpip6_spec',
   ],
+  newer: { RXH_XFRM_SYM_XOR: 1, RXH_XFRM_SYM_OR_XOR: 2 },
 };
 
 const socket: ModuleSpec = {
@@ -172,16 +187,20 @@ const socket: ModuleSpec = {
     'asm-generic/poll.h',
     'linux/in.h',
     'linux/in6.h',
+    'linux/if_packet.h',
     'linux/sock_diag.h',
   ],
   constants: [
-    /^AF_(INET|INET6)$/,
+    /^AF_(INET|INET6|PACKET)$/,
     /^SOCK_(DGRAM|RAW|CLOEXEC|NONBLOCK)$/,
-    'SOL_SOCKET',
+    /^SOL_(SOCKET|PACKET)$/,
     /^SO_(REUSEADDR|ERROR|SNDBUF|RCVBUF|SNDBUFFORCE|RCVBUFFORCE|MEMINFO)$/,
     /^SK_MEMINFO_(DROPS|VARS)$/,
-    /^IPPROTO_(UDP|IPV6)$/,
+    /^IPPROTO_(IP|UDP|IPV6)$/,
     'IPV6_V6ONLY',
+    /^MCAST_JOIN_(GROUP|SOURCE_GROUP)$/,
+    'PACKET_ADD_MEMBERSHIP',
+    'PACKET_MR_PROMISC',
     /^MSG_(DONTWAIT|TRUNC)$/,
     /^POLL(IN|OUT|ERR|HUP|NVAL)$/,
   ],
@@ -192,6 +211,9 @@ const socket: ModuleSpec = {
     { name: 'msghdr', of: 'user_msghdr' },
     'mmsghdr',
     'pollfd',
+    'group_req',
+    'group_source_req',
+    'packet_mreq_max',
   ],
 };
 

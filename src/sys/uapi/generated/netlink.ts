@@ -107,6 +107,9 @@ export const IFLA_NET_NS_FD = 28;
 export const IFLA_EXT_MASK = 29;
 
 /** @source linux/if_link.h */
+export const IFLA_PROMISCUITY = 30;
+
+/** @source linux/if_link.h */
 export const IFLA_NUM_TX_QUEUES = 31;
 
 /** @source linux/if_link.h */

@@ -7,6 +7,9 @@ export const AF_INET = 2;
 /** @source x86_64-linux-gnu/bits/socket.h */
 export const AF_INET6 = 10;
 
+/** @source x86_64-linux-gnu/bits/socket.h */
+export const AF_PACKET = 17;
+
 /** @source x86_64-linux-gnu/bits/socket_type.h */
 export const SOCK_DGRAM = 2;
 
@@ -18,6 +21,9 @@ export const SOCK_CLOEXEC = 524288;
 
 /** @source x86_64-linux-gnu/bits/socket_type.h */
 export const SOCK_NONBLOCK = 2048;
+
+/** @source x86_64-linux-gnu/bits/socket.h */
+export const SOL_PACKET = 263;
 
 /** @source asm-generic/socket.h */
 export const SOL_SOCKET = 1;
@@ -50,6 +56,9 @@ export const SK_MEMINFO_DROPS = 8;
 export const SK_MEMINFO_VARS = 9;
 
 /** @source linux/in.h */
+export const IPPROTO_IP = 0;
+
+/** @source linux/in.h */
 export const IPPROTO_UDP = 17;
 
 /** @source linux/in.h */
@@ -57,6 +66,18 @@ export const IPPROTO_IPV6 = 41;
 
 /** @source linux/in6.h */
 export const IPV6_V6ONLY = 26;
+
+/** @source linux/in.h */
+export const MCAST_JOIN_GROUP = 42;
+
+/** @source linux/in.h */
+export const MCAST_JOIN_SOURCE_GROUP = 46;
+
+/** @source linux/if_packet.h */
+export const PACKET_ADD_MEMBERSHIP = 1;
+
+/** @source linux/if_packet.h */
+export const PACKET_MR_PROMISC = 1;
 
 /** @source x86_64-linux-gnu/bits/socket.h */
 export const MSG_TRUNC = 32;
@@ -130,4 +151,28 @@ export const pollfd = {
   fd: 0,
   events: 4,
   revents: 6,
+} as const;
+
+/** Offsets of the members and the size. [bytes] @source struct group_req */
+export const group_req = {
+  sizeof: 136,
+  gr_interface: 0,
+  gr_group: 8,
+} as const;
+
+/** Offsets of the members and the size. [bytes] @source struct group_source_req */
+export const group_source_req = {
+  sizeof: 264,
+  gsr_interface: 0,
+  gsr_group: 8,
+  gsr_source: 136,
+} as const;
+
+/** Offsets of the members and the size. [bytes] @source struct packet_mreq_max */
+export const packet_mreq_max = {
+  sizeof: 40,
+  mr_ifindex: 0,
+  mr_type: 4,
+  mr_alen: 6,
+  mr_address: 8,
 } as const;
