@@ -8,10 +8,8 @@ import {
   scheduling,
   setRealtime,
 } from '../sys/index.ts';
+import { PR_SET_TIMERSLACK } from '../sys/uapi/index.ts';
 import type { CheckedLaneSpec } from './laneSpec.ts';
-
-/** @source linux/prctl.h */
-const PR_SET_TIMERSLACK = 29;
 
 /** Where and how a lane's thread runs. */
 export interface Placement {

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { nowNs, SystemError, UdpSocket } from '../sys/index.ts';
 import type { PayloadHandler, Source, SourceReport } from './source.ts';
 
@@ -19,7 +20,7 @@ const REPLY_NO_ROOM = 1;
 const PEER_REFUSED = 2;
 const dropNames = ['truncated', 'replyNoRoom', 'peerRefused'];
 /** With an address and no peer, only answers can meet one: a sender that has gone. */
-const ECONNREFUSED = 111;
+const { ECONNREFUSED } = constants.errno;
 
 /**
  * Payloads from a UDP socket of the kernel: the fallback where frames cannot be had, and the control to compare with.

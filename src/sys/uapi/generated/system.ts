@@ -79,6 +79,9 @@ export const SCHED_RESET_ON_FORK = 1073741824;
 /** @source linux/prctl.h */
 export const PR_SET_PDEATHSIG = 1;
 
+/** @source linux/prctl.h */
+export const PR_SET_TIMERSLACK = 29;
+
 /** @source linux/capability.h */
 export const CAP_NET_ADMIN = 12;
 
