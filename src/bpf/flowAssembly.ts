@@ -61,13 +61,24 @@ const IPV4_FRAGMENT_BITS = ntohs(0x3fff);
  */
 export function assembleFlows(destinations: readonly Destination[], maxVlanTags: number): Assembly {
   const a = new Assembler();
+  matchFlows(a, destinations, maxVlanTags);
+  outcomes(a);
+  return a.assemble();
+}
+
+/**
+ * Assembles the part that tells whose a frame is; it ends in a jump to the label `ours`, or to that of another
+ * {@link FlowOutcome} than `redirected` and `noSocket`: the caller defines them all.
+ *
+ * At `ours` the context is in r6; the UDP header begins at r7 and is within the frame, which ends at r8; so is the IP
+ * header without options, at r9.
+ */
+export function matchFlows(a: Assembler, destinations: readonly Destination[], maxVlanTags: number): void {
   ethernet(a, maxVlanTags);
   ipv4(a);
   match(a, destinations, 4);
   ipv6(a);
   match(a, destinations, 6);
-  outcomes(a);
-  return a.assemble();
 }
 
 /** Goes on only when `len` bytes from the cursor are within the frame; the verifier then lets us read them. */
