@@ -8,7 +8,14 @@ export interface DebianTool {
 }
 
 /** The name of a program that only tests use. */
-export type DebianToolName = 'tshark' | 'tcpdump' | 'llvm-objdump' | 'ip' | 'ethtool' | 'setpriv';
+export type DebianToolName =
+  | 'tshark'
+  | 'tcpdump'
+  | 'llvm-objdump'
+  | 'ip'
+  | 'ethtool'
+  | 'setpriv'
+  | 'dpdk-testpmd';
 
 /** Programs that only tests use. `npm run setup:test` installs them; without one, the tests that need it skip. */
 export const DEBIAN_TOOLS: Readonly<Record<DebianToolName, DebianTool>> = {
@@ -18,6 +25,7 @@ export const DEBIAN_TOOLS: Readonly<Record<DebianToolName, DebianTool>> = {
   ip: { package: 'iproute2', why: 'a second opinion on interfaces, addresses and attached programs' },
   ethtool: { package: 'ethtool', why: 'a second opinion on queues, rings and offloads' },
   setpriv: { package: 'util-linux', why: 'runs the unprivileged cases as another user' },
+  'dpdk-testpmd': { package: 'dpdk-dev', why: 'a C program over AF_XDP, beside which ours is measured' },
 };
 
 /** Returns the path of a program on PATH or where Debian keeps programs for root, or undefined. */
