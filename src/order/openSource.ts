@@ -11,6 +11,9 @@ export interface OpenSourceOptions {
   readonly strict?: boolean;
 }
 
+/** What a source can be opened on: a socket, or any port. */
+const SCHEMES: readonly string[] = ['xdp', 'udp', 'loop'];
+
 /**
  * Opens the source of payloads that a spec string names.
  *
@@ -21,6 +24,10 @@ export interface OpenSourceOptions {
  */
 export function openSource(text: string, handler: PayloadHandler, options: OpenSourceOptions): Source {
   const spec = parsePortSpec(text);
+  if (!SCHEMES.includes(spec.scheme)) {
+    const known = SCHEMES.map((scheme) => `${scheme}:`).join(', ');
+    throw new TypeError(`Cannot open ${text}: no source "${spec.scheme}:"; there are ${known}`);
+  }
   if (spec.scheme === 'udp') {
     const reader = new OptionReader(spec);
     const receiveBufferLen = reader.integer('rcvbuf');
