@@ -45,14 +45,21 @@ const BURST = 32;
 const START_DELAY_NS = 20e6;
 
 const orders = JSON.parse(process.argv[2] ?? '') as SenderOrders;
-dieWithParent(orders.parent);
-if (orders.core !== undefined) pinThread(orders.core);
-if (orders.netns !== undefined) {
-  using namespace = NetworkNamespace.open(orders.netns);
-  namespace.enter();
+try {
+  dieWithParent(orders.parent);
+  if (orders.core !== undefined) pinThread(orders.core);
+  if (orders.netns !== undefined) {
+    using namespace = NetworkNamespace.open(orders.netns);
+    namespace.enter();
+  }
+  warmUp();
+  process.stdout.write(`${JSON.stringify(send(orders))}\n`);
+} catch (error) {
+  // The demo hands this on to its user: cause and remedy stand in the message.
+  const debug = process.env.BAREWIRE_DEBUG !== undefined;
+  console.error(error instanceof Error && !debug ? error.message : error);
+  process.exitCode = 1;
 }
-warmUp();
-process.stdout.write(`${JSON.stringify(send(orders))}\n`);
 
 /**
  * Sends orders to a socket of our own that nobody reads, until V8 has compiled what sends.

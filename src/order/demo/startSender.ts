@@ -31,7 +31,10 @@ export function startSender(orders: SenderOrders): RunningSender {
     child.once('error', reject);
     child.once('close', (code, signal) => {
       if (code === 0) resolve(JSON.parse(output) as SenderReport);
-      else reject(new Error(`Cannot go on: the order source ended with ${signal ?? code}\n${complaint}`));
+      else {
+        const end = `Cannot go on with the demo: its order source ended with ${signal ?? `exit code ${code}`}`;
+        reject(new Error(complaint === '' ? end : `${end}. ${complaint.trimEnd()}`));
+      }
     });
   });
   return { done, kill: () => child.kill('SIGKILL') };
