@@ -161,6 +161,9 @@ export const BPF_PSEUDO_MAP_VALUE = 2;
 export const BPF_PSEUDO_CALL = 1;
 
 /** @source linux/bpf.h */
+export const BPF_PSEUDO_KFUNC_CALL = 2;
+
+/** @source linux/bpf.h */
 export const BPF_ANY = 0;
 
 /** @source linux/bpf.h */
@@ -1463,6 +1466,15 @@ export const bpf_attr_prog_load = {
   signature: 152,
   signature_size: 160,
   keyring_id: 164,
+} as const;
+
+/** Offsets of the members and the size. [bytes] @source bpf_attr, pathname */
+export const bpf_attr_obj = {
+  sizeof: 24,
+  pathname: 0,
+  bpf_fd: 8,
+  file_flags: 12,
+  path_fd: 16,
 } as const;
 
 /** Offsets of the members and the size. [bytes] @source bpf_attr, test */

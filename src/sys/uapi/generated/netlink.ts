@@ -125,13 +125,25 @@ export const IFLA_INFO_KIND = 1;
 export const IFLA_INFO_DATA = 2;
 
 /** @source linux/if_link.h */
+export const IFLA_XDP_FD = 1;
+
+/** @source linux/if_link.h */
 export const IFLA_XDP_ATTACHED = 2;
+
+/** @source linux/if_link.h */
+export const IFLA_XDP_FLAGS = 3;
 
 /** @source linux/if_link.h */
 export const IFLA_XDP_PROG_ID = 4;
 
 /** @source linux/if_link.h */
 export const IFLA_XDP_DRV_PROG_ID = 5;
+
+/** @source linux/if_link.h */
+export const IFLA_XDP_SKB_PROG_ID = 6;
+
+/** @source linux/if_link.h */
+export const IFLA_XDP_EXPECTED_FD = 8;
 
 /** @source linux/if_link.h */
 export const XDP_ATTACHED_DRV = 1;
