@@ -46,8 +46,18 @@ const xdp: ModuleSpec = {
     'xdp_statistics',
     'xdp_options',
     'xdp_desc',
+    'xsk_tx_metadata',
   ],
-  newer: { XDP_USE_SG: 16, XDP_PKT_CONTD: 1, XDP_TX_METADATA: 2, XDP_MAX_TX_SKB_BUDGET: 9 },
+  newer: {
+    XDP_USE_SG: 16,
+    XDP_PKT_CONTD: 1,
+    XDP_TX_METADATA: 2,
+    XDP_MAX_TX_SKB_BUDGET: 9,
+    XDP_UMEM_TX_SW_CSUM: 2,
+    XDP_UMEM_TX_METADATA_LEN: 4,
+    XDP_TXMD_FLAGS_TIMESTAMP: 1,
+    XDP_TXMD_FLAGS_CHECKSUM: 2,
+  },
 };
 
 const bpf: ModuleSpec = {
@@ -94,9 +104,11 @@ const bpf: ModuleSpec = {
 
 const netlink: ModuleSpec = {
   name: 'netlink',
-  about: 'rtnetlink: links, addresses, routes, neighbours.',
+  about: 'rtnetlink: links, addresses, routes, neighbours; generic netlink and its family netdev.',
   headers: [
     'linux/netlink.h',
+    'linux/genetlink.h',
+    'linux/netdev.h',
     'linux/rtnetlink.h',
     'linux/if_link.h',
     'linux/if_addr.h',
@@ -133,8 +145,37 @@ const netlink: ModuleSpec = {
     'RTN_UNICAST',
     /^NDA_(DST|LLADDR)$/,
     'NUD_PERMANENT',
+    'NETLINK_GENERIC',
+    'GENL_ID_CTRL',
+    'CTRL_CMD_GETFAMILY',
+    'CTRL_ATTR_FAMILY_NAME',
+    'CTRL_ATTR_FAMILY_ID',
+    'CTRL_ATTR_OPS',
+    'CTRL_ATTR_OP_ID',
+    'NETDEV_CMD_DEV_GET',
+    'NETDEV_CMD_QUEUE_GET',
+    'NETDEV_CMD_NAPI_GET',
+    'NETDEV_CMD_NAPI_SET',
+    'NETDEV_A_DEV_IFINDEX',
+    'NETDEV_A_DEV_XDP_FEATURES',
+    'NETDEV_A_DEV_XDP_ZC_MAX_SEGS',
+    'NETDEV_A_DEV_XDP_RX_METADATA_FEATURES',
+    'NETDEV_A_DEV_XSK_FEATURES',
+    'NETDEV_A_NAPI_IFINDEX',
+    'NETDEV_A_NAPI_ID',
+    'NETDEV_A_NAPI_IRQ',
+    'NETDEV_A_NAPI_PID',
+    'NETDEV_A_NAPI_DEFER_HARD_IRQS',
+    'NETDEV_A_NAPI_GRO_FLUSH_TIMEOUT',
+    'NETDEV_A_NAPI_IRQ_SUSPEND_TIMEOUT',
+    'NETDEV_A_QUEUE_ID',
+    'NETDEV_A_QUEUE_IFINDEX',
+    'NETDEV_A_QUEUE_TYPE',
+    'NETDEV_A_QUEUE_NAPI_ID',
+    'NETDEV_A_QUEUE_XSK',
   ],
-  structs: ['nlmsghdr', 'nlmsgerr', 'nlattr', 'ifinfomsg', 'ifaddrmsg', 'rtmsg', 'ndmsg'],
+  enums: ['netdev_xdp_act', 'netdev_xdp_rx_metadata', 'netdev_xsk_flags', 'netdev_queue_type'],
+  structs: ['nlmsghdr', 'nlmsgerr', 'nlattr', 'genlmsghdr', 'ifinfomsg', 'ifaddrmsg', 'rtmsg', 'ndmsg'],
 };
 
 const ethtool: ModuleSpec = {
@@ -198,6 +239,7 @@ const socket: ModuleSpec = {
     /^SO_(REUSEADDR|ERROR|SNDBUF|RCVBUF|SNDBUFFORCE|RCVBUFFORCE|MEMINFO)$/,
     /^SK_MEMINFO_(DROPS|VARS)$/,
     /^IPPROTO_(IP|UDP|IPV6)$/,
+    /^SO_(BUSY_POLL|PREFER_BUSY_POLL|BUSY_POLL_BUDGET|INCOMING_NAPI_ID)$/,
     'IPV6_V6ONLY',
     /^MCAST_JOIN_(GROUP|SOURCE_GROUP)$/,
     'PACKET_ADD_MEMBERSHIP',
@@ -233,6 +275,7 @@ const system: ModuleSpec = {
     'linux/prctl.h',
     'linux/time.h',
     'linux/capability.h',
+    'linux/mount.h',
   ],
   constants: [
     /^O_(RDWR|CLOEXEC|NONBLOCK)$/,
@@ -252,4 +295,4 @@ const system: ModuleSpec = {
 export const modules: readonly ModuleSpec[] = [xdp, bpf, netlink, ethtool, socket, system];
 
 /** System calls that the C library has no function for. */
-export const syscalls: readonly string[] = ['bpf'];
+export const syscalls: readonly string[] = ['bpf', 'fsopen', 'fsconfig', 'fsmount'];

@@ -97,6 +97,18 @@ export const XDP_TX_METADATA = 2;
 /** @source Linux */
 export const XDP_MAX_TX_SKB_BUDGET = 9;
 
+/** @source Linux */
+export const XDP_UMEM_TX_SW_CSUM = 2;
+
+/** @source Linux */
+export const XDP_UMEM_TX_METADATA_LEN = 4;
+
+/** @source Linux */
+export const XDP_TXMD_FLAGS_TIMESTAMP = 1;
+
+/** @source Linux */
+export const XDP_TXMD_FLAGS_CHECKSUM = 2;
+
 /** Offsets of the members and the size. [bytes] @source struct sockaddr_xdp */
 export const sockaddr_xdp = {
   sizeof: 16,
@@ -159,4 +171,12 @@ export const xdp_desc = {
   addr: 0,
   len: 8,
   options: 12,
+} as const;
+
+/** Offsets of the members and the size. [bytes] @source struct xsk_tx_metadata */
+export const xsk_tx_metadata = {
+  sizeof: 24,
+  flags: 0,
+  request: 8,
+  completion: 8,
 } as const;
