@@ -64,6 +64,18 @@ export const IPPROTO_UDP = 17;
 /** @source linux/in.h */
 export const IPPROTO_IPV6 = 41;
 
+/** @source asm-generic/socket.h */
+export const SO_BUSY_POLL = 46;
+
+/** @source asm-generic/socket.h */
+export const SO_INCOMING_NAPI_ID = 56;
+
+/** @source asm-generic/socket.h */
+export const SO_PREFER_BUSY_POLL = 69;
+
+/** @source asm-generic/socket.h */
+export const SO_BUSY_POLL_BUDGET = 70;
+
 /** @source linux/in6.h */
 export const IPV6_V6ONLY = 26;
 

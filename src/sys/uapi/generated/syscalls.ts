@@ -3,3 +3,12 @@
 
 /** @source asm/unistd.h, __NR_bpf */
 export const SYS_bpf: number = process.arch === 'arm64' ? 280 : 321;
+
+/** @source asm/unistd.h, __NR_fsopen */
+export const SYS_fsopen: number = 430;
+
+/** @source asm/unistd.h, __NR_fsconfig */
+export const SYS_fsconfig: number = 431;
+
+/** @source asm/unistd.h, __NR_fsmount */
+export const SYS_fsmount: number = 432;
