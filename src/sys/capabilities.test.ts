@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { featureCapabilities, lockLimit, missingCapabilities } from './capabilities.ts';
+import { capabilityHint, featureCapabilities, lockLimit, missingCapabilities } from './capabilities.ts';
 
 const status = (effective: string): string =>
   `Name:\tnode\nCapPrm:\t0000000000000000\nCapEff:\t${effective}\n`;
@@ -12,6 +12,40 @@ test('missingCapabilities() reads the effective set bit by bit', () => {
   assert.deepEqual(missingCapabilities(['CAP_NET_RAW', 'CAP_BPF'], status('0000008000000000')), [
     'CAP_NET_RAW',
   ]);
+});
+
+test('missingCapabilities() takes CAP_BPF and CAP_PERFMON for included in CAP_SYS_ADMIN, and nothing else', () => {
+  // CAP_SYS_ADMIN is 21.
+  assert.deepEqual(
+    missingCapabilities(
+      ['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_RAW', 'CAP_SYS_ADMIN'],
+      status('0000000000200000'),
+    ),
+    ['CAP_NET_RAW'],
+  );
+});
+
+test('capabilityHint() names what is missing, and the command that grants all that is needed', () => {
+  const features = ['AF_XDP socket', 'XDP program', 'interface set-up'] as const;
+  const needed = 'It needs CAP_NET_RAW, CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON; ';
+  const mend =
+    'run as root, or grant them with `sudo setcap cap_net_raw,cap_bpf,cap_net_admin,cap_perfmon+ep /bin/node`';
+  assert.equal(
+    capabilityHint(features, status('0000000000002000'), '/bin/node'),
+    `${needed}this thread lacks CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON: ${mend}`,
+  );
+  assert.equal(
+    capabilityHint(features, status('0000000000000000'), '/bin/node'),
+    `${needed}this thread has none of them: ${mend}`,
+  );
+  assert.equal(capabilityHint(features, status('000001ffffffffff'), '/bin/node'), undefined);
+});
+
+test('capabilityHint() gives CAP_SYS_ADMIN to no file', () => {
+  assert.equal(
+    capabilityHint(['network namespace'], status('0000000000000000')),
+    'It needs CAP_SYS_ADMIN; this thread has none of them: run as root',
+  );
 });
 
 test('missingCapabilities() misses everything when the text says nothing', () => {

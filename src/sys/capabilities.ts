@@ -55,9 +55,13 @@ export const featureCapabilities: Readonly<Record<CapabilityFeature, readonly Ca
   'receive buffer beyond rmem_max': ['CAP_NET_ADMIN'],
 };
 
+/** What CAP_SYS_ADMIN includes, from which Linux 5.8 has split it off. */
+const ofSysAdmin: readonly Capability[] = ['CAP_BPF', 'CAP_PERFMON'];
+
 /**
- * Returns which of the wanted capabilities a thread lacks.
+ * Returns which of the wanted capabilities a thread lacks; CAP_SYS_ADMIN includes CAP_BPF and CAP_PERFMON.
  *
+ * @source linux/capability.h, bpf_capable and perfmon_capable
  * @param status - text of its /proc/…/status; the calling thread's when absent
  */
 export function missingCapabilities(
@@ -65,7 +69,34 @@ export function missingCapabilities(
   status: string = readFileSync('/proc/thread-self/status', 'utf8'),
 ): Capability[] {
   const effective = BigInt(`0x${/^CapEff:\s*([\da-f]+)$/m.exec(status)?.[1] ?? '0'}`);
-  return wanted.filter((name) => ((effective >> BigInt(bits[name])) & 1n) === 0n);
+  const has = (name: Capability): boolean => ((effective >> BigInt(bits[name])) & 1n) === 1n;
+  return wanted.filter((name) => !has(name) && !(ofSysAdmin.includes(name) && has('CAP_SYS_ADMIN')));
+}
+
+/**
+ * Says all at once which capabilities are missing for some features, and what grants them.
+ *
+ * @param status - as for {@link missingCapabilities}
+ * @param program - the program to grant them to
+ * @returns a hint, or undefined when none is missing
+ */
+export function capabilityHint(
+  features: readonly CapabilityFeature[],
+  status?: string,
+  program: string = process.execPath,
+): string | undefined {
+  const needed = [...new Set(features.flatMap((feature) => featureCapabilities[feature]))];
+  const missing = missingCapabilities(needed, status);
+  if (missing.length === 0) return undefined;
+  const lack =
+    missing.length === needed.length
+      ? 'this thread has none of them'
+      : `this thread lacks ${missing.join(', ')}`;
+  // setcap replaces what the file had, so it has to name all. CAP_SYS_ADMIN is as good as root: no file should give it.
+  const grant = needed.includes('CAP_SYS_ADMIN')
+    ? ''
+    : `, or grant them with \`sudo setcap ${needed.join(',').toLowerCase()}+ep ${program}\``;
+  return `It needs ${needed.join(', ')}; ${lack}: run as root${grant}`;
 }
 
 /**

@@ -32,6 +32,8 @@ export interface SystemErrorInit {
   detail?: string;
   /** replaces the hint of the table */
   hint?: string;
+  /** the error that this one explains */
+  cause?: unknown;
 }
 
 /**
@@ -53,7 +55,10 @@ export class SystemError extends Error {
     const hint = init.hint ?? hintFor(init.syscall, code);
     const what = init.subject === undefined ? action : `${action} ${init.subject}`;
     const detail = init.detail === undefined ? '' : ` (${init.detail})`;
-    super(`${what}: ${code}${detail}${hint === undefined ? '' : `. ${hint}`}`);
+    super(
+      `${what}: ${code}${detail}${hint === undefined ? '' : `. ${hint}`}`,
+      init.cause === undefined ? undefined : { cause: init.cause },
+    );
     this.code = code;
     this.errno = -errno;
     this.syscall = init.syscall;

@@ -19,7 +19,7 @@
  */
 export { allowedCores, isolatedCores, parseCores, pinThread, setAllowedCores } from './affinity.ts';
 export type { Capability, CapabilityFeature } from './capabilities.ts';
-export { featureCapabilities, lockLimit, missingCapabilities } from './capabilities.ts';
+export { capabilityHint, featureCapabilities, lockLimit, missingCapabilities } from './capabilities.ts';
 export { nowNs } from './clock.ts';
 export type { SystemErrorInit } from './error.ts';
 export { check, errnoName, SystemError, UnsupportedError } from './error.ts';
@@ -62,6 +62,8 @@ export {
 export { NetworkNamespace, withNetns } from './netns.ts';
 export { PollSet } from './poll.ts';
 export { dieWithParent } from './process.ts';
+export type { Attempt } from './refusal.ts';
+export { explainRefusal } from './refusal.ts';
 export type { MappedRegionSpec } from './region.ts';
 export { createMemfd, MAX_REGION_LEN, MappedFile, MappedRegion } from './region.ts';
 export type { Scheduling } from './scheduling.ts';

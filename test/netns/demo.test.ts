@@ -152,7 +152,7 @@ describe('barewire demo', () => {
     const { code, out, err } = await run(['demo', '--rate', '5000', '--seconds', '1'], setpriv, nobody).ended;
     assert.equal(code, 0, err);
     assert.match(out, /kernel UDP +node:dgram/);
-    assert.match(out, /Not accelerated\. .*EPERM/);
+    assert.match(out, /Not accelerated\. .*EPERM\. It needs CAP_SYS_ADMIN, .*CAP_PERFMON; .* run as root/);
     assert.match(out, /sudo npm start/);
     const json = await run(['demo', '--rate', '5000', '--seconds', '1', '--json'], setpriv, nobody).ended;
     const report = lastLine(json.out);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { allowedCores, SystemError, UnsupportedError } from '../../sys/index.ts';
+import { allowedCores, explainRefusal, SystemError, UnsupportedError } from '../../sys/index.ts';
 import { type RunningReceiver, receiveOrders } from '../receiveOrders.ts';
 import type { LatencyReading, ReceiverReading } from '../receiverPage.ts';
 import { DemoNetwork } from './demoNetwork.ts';
@@ -108,9 +108,14 @@ async function openStage(
       throw error;
     }
   } catch (error) {
-    const refused = error instanceof SystemError || error instanceof UnsupportedError;
-    if (strict || !refused) throw error;
-    reason = error.message;
+    const explained = explainRefusal(error, {
+      action: 'Cannot run the demo over',
+      subject: 'AF_XDP',
+      features: ['network namespace', 'interface set-up', 'AF_XDP socket', 'XDP program'],
+    });
+    const refused = explained instanceof SystemError || explained instanceof UnsupportedError;
+    if (strict || !refused) throw explained;
+    reason = explained.message;
   }
   const stage = loopbackStage();
   return { stage, receiver: await startOurs(stage), reason };
