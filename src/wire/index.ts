@@ -4,6 +4,7 @@
  * {@link parseUdpFrame} takes a frame from Ethernet (0-2 VLAN tags) over IPv4 or IPv6 to UDP, checksums included, and
  * fills a {@link UdpFrame}; {@link UdpFrameTemplate} writes such frames, {@link echoUdpFrame} sends one back. One header
  * alone has a flyweight (`Ipv4Header`, …) and a writer (`writeIpv4Header`, …). {@link readCapture} reads pcap and pcapng.
+ * {@link rssQueue} computes as NICs do which nicQueue a flow lands on.
  *
  * Data: no memory is owned or allocated. A flyweight is a view, an offset and lengths, re-wrapped for every frame.
  * Invariants: `check()` reads every length once and compares it with the one that encloses it; after it returned 0 no
@@ -42,6 +43,9 @@ export { IpProtocol } from './ipProtocol.ts';
 export { Ipv4Header, type Ipv4Spec, writeIpv4Header } from './ipv4.ts';
 export { Ipv6Header, type Ipv6Spec, writeIpv6Header } from './ipv6.ts';
 export { formatMac, parseMac } from './mac.ts';
+export type { RssAnswer, RssField, RssFlow, RssSettings } from './rss.ts';
+export { rssInput, rssQueue } from './rss.ts';
+export { toeplitzHash } from './toeplitz.ts';
 export { UdpHeader, type UdpSpec, writeUdpHeader } from './udp.ts';
 export { echoUdpFrame, isAnswerable } from './udpEcho.ts';
 export { parseUdpFrame, UdpFrame } from './udpFrame.ts';
