@@ -1,0 +1,83 @@
+/**
+ * The two ends of the `tail` case: a worker in one network namespace, on one core, that calls or answers over AF_XDP.
+ */
+import { GCProfiler } from 'node:v8';
+import { workerData } from 'node:worker_threads';
+import { openPort } from '../../src/port/index.ts';
+import { NetworkNamespace, nowNs, pinThread } from '../../src/sys/index.ts';
+import type { UdpFrameSpec } from '../../src/wire/index.ts';
+import { serve } from '../harness/isolate.ts';
+import { GRACE_SECONDS, LAST_TRIP } from './rttTrip.ts';
+import { TailClient, WARM_TRIP } from './tailClient.ts';
+import { TailEcho } from './tailEcho.ts';
+
+/** Where an end lives. */
+export interface TailEnd {
+  readonly role: 'client' | 'echo';
+  readonly netns: string;
+  readonly interface: string;
+  readonly core: number;
+  /** from client to echo */
+  readonly ends: UdpFrameSpec;
+}
+
+/** What both ends are to do. */
+export interface TailTask {
+  /** before that, and not measured */
+  readonly warmUpSeconds: number;
+  readonly seconds: number;
+  /** [messages per second] */
+  readonly rate: number;
+}
+
+/** What an end saw, warm-up left out. */
+export interface TailResult {
+  /** a Histogram of latencies; an echo's is undefined [ns] */
+  readonly latencies: ArrayBuffer | undefined;
+  /** messages that did not come back; 0 of an echo */
+  readonly lost: number;
+  /** garbage collections in this isolate */
+  readonly collections: number;
+}
+
+const end = workerData as TailEnd;
+{
+  using namespace = NetworkNamespace.open(end.netns);
+  namespace.enter();
+}
+pinThread(end.core);
+
+serve(end.role === 'client' ? call : answer);
+
+function call({ warmUpSeconds, seconds, rate }: TailTask): TailResult {
+  using port = openPort(`xdp:${end.interface}`, { flows: [{ port: end.ends.sourcePort }], strict: true });
+  const client = new TailClient(port, end.ends);
+  const warmUp = Math.round(warmUpSeconds * rate);
+  client.run(0, warmUp, 1e9 / rate);
+  client.tell(WARM_TRIP);
+  let lost = 0;
+  const collections = collectionsWhile(() => {
+    lost = client.run(warmUp, Math.round(seconds * rate), 1e9 / rate);
+  });
+  client.tell(LAST_TRIP);
+  return { latencies: client.memory, lost, collections };
+}
+
+function answer({ warmUpSeconds, seconds }: TailTask): TailResult {
+  using port = openPort(`xdp:${end.interface}`, {
+    flows: [{ port: end.ends.destinationPort }],
+    strict: true,
+  });
+  const echo = new TailEcho(port, nowNs() + (warmUpSeconds + seconds + GRACE_SECONDS) * 1e9);
+  echo.warmUp();
+  const collections = collectionsWhile(() => echo.run());
+  return { latencies: undefined, lost: 0, collections };
+}
+
+/** Counts the garbage collections of this isolate while `work` runs; an observer would need its event loop to turn. */
+function collectionsWhile(work: () => void): number {
+  const profiler = new GCProfiler();
+  profiler.start();
+  work();
+  return profiler.stop().statistics.length;
+}
