@@ -16,7 +16,9 @@
  *
  * If the owner is killed its lanes die with it, since they are its threads.
  *
- * Not here: what to poll (`port/`, `net/`, `order/`), queues between lanes (`core/`), pinning itself (`sys/`).
+ * The plain loops `rxdrop`, `txonly`, `l2fwd` and `echo`, to drive over any port, are in `loops/`.
+ *
+ * Not here: what else to poll (`port/`, `net/`, `order/`), queues between lanes (`core/`), pinning itself (`sys/`).
  *
  * References: Agrona's idle strategies; poll(2), sched_yield(2), nanosleep(2), eventfd(2).
  */
@@ -25,6 +27,18 @@ export { Backoff, BusySpin, Idled, type IdleStrategy, MAX_SLEEP_MS, Yield } from
 export { Lane } from './lane.ts';
 export { LaneCounter, type LaneStatistics } from './laneCounters.ts';
 export type { IdleName, LaneContext, LaneFactory, LaneProgram, LaneReport, LaneSpec } from './laneSpec.ts';
+export {
+  COPY_DROPS,
+  CopyDrop,
+  copyFrames,
+  L2Forward,
+  type L2ForwardSpec,
+  type PortLoop,
+  type PortLoopSpec,
+  RxDrop,
+  TxOnly,
+  UdpEcho,
+} from './loops/index.ts';
 export { type PollLoopSpec, pollLoop } from './pollLoop.ts';
 export { siblingUrl } from './siblingUrl.ts';
 export { StopFlag } from './stopFlag.ts';

@@ -1,0 +1,24 @@
+/**
+ * lane/loops: the plain loops that the field measures with, over any port: `rxdrop`, `txonly`, `l2fwd`, `echo`.
+ *
+ * - {@link RxDrop} receives and forgets; {@link TxOnly} sends one frame over and over;
+ * - {@link L2Forward} sends frames on, on the same or another port; without a copy where both see the same memory,
+ *   else by {@link copyFrames};
+ * - {@link UdpEcho} sends datagrams back to their senders.
+ *
+ * Each is a {@link PortLoop}, a pollable for a lane. A poll receives one burst and is done with it when it returns: no
+ * frame is kept but those of txonly that found no room.
+ *
+ * Invariants: every chunk goes back to the port it came from, or onto its tx ring; every frame that a loop loses is
+ * counted under a reason in `drops()`, what a port loses stands in the port's statistics.
+ *
+ * Not here: opening ports and closing them; pacing; anything that looks behind the UDP header.
+ *
+ * References: samples/bpf/xdpsock_user.c of Linux up to 5.18 (the verbs); RFC 862.
+ */
+export { COPY_DROPS, CopyDrop, copyFrames } from './copyFrames.ts';
+export { L2Forward, type L2ForwardSpec } from './l2Forward.ts';
+export type { PortLoop, PortLoopSpec } from './portLoop.ts';
+export { RxDrop } from './rxDrop.ts';
+export { TxOnly } from './txOnly.ts';
+export { UdpEcho } from './udpEcho.ts';

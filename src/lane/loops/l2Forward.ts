@@ -1,0 +1,101 @@
+import { Burst } from '../../core/index.ts';
+import type { Port } from '../../port/index.ts';
+import { COPY_DROPS, CopyDrop, copyFrames } from './copyFrames.ts';
+import { swapMacs } from './macs.ts';
+import { DEFAULT_BURST, type PortLoop, type PortLoopSpec, sendOrDrop } from './portLoop.ts';
+
+/** How {@link L2Forward} forwards. */
+export interface L2ForwardSpec extends PortLoopSpec {
+  /** exchange source and destination MAC address; default true */
+  readonly swapMacs?: boolean;
+}
+
+const TX_FULL = COPY_DROPS;
+
+/**
+ * Receives frames on one port and transmits them on another, or back on the same one.
+ *
+ * When both ports see the same memory (one port, or a shared umem) frames move by address and nothing is copied;
+ * otherwise {@link copyFrames} copies them, and {@link L2Forward.copies} says so. One direction: two ways are two loops.
+ */
+export class L2Forward implements PortLoop {
+  readonly fds: readonly number[];
+  /** frames are copied, since the ports share no memory */
+  readonly copies: boolean;
+  readonly #from: Port;
+  readonly #to: Port;
+  readonly #swap: boolean;
+  readonly #views: readonly DataView[];
+  /** where a region of `from` stands among those of `to`; null when nothing has to be translated */
+  readonly #regions: Uint8Array | null;
+  readonly #burst: Burst;
+  readonly #out: Burst;
+  readonly #dropped = new Float64Array(COPY_DROPS + 1);
+
+  /** @throws RangeError when the burst is none */
+  constructor(from: Port, to: Port = from, spec: L2ForwardSpec = {}) {
+    const burst = spec.burst ?? DEFAULT_BURST;
+    const regions = from === to ? null : sharedRegions(from, to);
+    this.fds = from === to ? from.fds : [...from.fds, ...to.fds];
+    this.copies = regions === undefined;
+    this.#from = from;
+    this.#to = to;
+    this.#swap = spec.swapMacs ?? true;
+    this.#views = from.regions.map(({ view }) => view);
+    this.#regions = regions ?? null;
+    this.#burst = new Burst(burst);
+    this.#out = this.copies ? new Burst(burst) : this.#burst;
+  }
+
+  /** Receives a burst and sends it on. @returns descriptors received @throws SystemError once an interface is gone @hot */
+  poll(_budget: number): number {
+    const from = this.#from;
+    const to = this.#to;
+    const burst = this.#burst;
+    const count = from.rx(burst);
+    if (count === 0) {
+      // What the kernel would not take before, and chunks of what it has sent since.
+      to.flush();
+      return 0;
+    }
+    if (this.#swap) swapMacs(this.#views, burst);
+    if (this.copies) {
+      copyFrames(from, burst, to, this.#out, this.#dropped);
+      from.recycle(burst);
+    } else if (this.#regions !== null) {
+      translate(burst, this.#regions);
+    }
+    const unsent = sendOrDrop(to, this.#out);
+    if (unsent > 0) this.#dropped[TX_FULL]! += unsent;
+    // Nothing to give back, and the occasion on which a port refills its fill ring: sent chunks return to a common pool.
+    if (this.#regions !== null) from.recycle(burst);
+    return count;
+  }
+
+  /** Asks both ports. @throws SystemError once an interface is gone */
+  arm(): boolean {
+    const idle = this.#from.arm();
+    return this.#from === this.#to ? idle : this.#to.arm() && idle;
+  }
+
+  /** Frames for which there was no room to transmit, and those that could not be copied, by reason. */
+  drops(): Record<string, number> {
+    const dropped = this.#dropped;
+    const drops: Record<string, number> = { txFull: dropped[TX_FULL]! };
+    if (this.copies) for (const [name, i] of Object.entries(CopyDrop)) drops[name] = dropped[i]!;
+    return drops;
+  }
+}
+
+/** Finds each region of `from` among those of `to`; undefined when one is not there. */
+function sharedRegions(from: Port, to: Port): Uint8Array | undefined {
+  const indexes = from.regions.map(({ bytes }) => {
+    return to.regions.findIndex((region) => region.bytes.buffer === bytes.buffer);
+  });
+  return indexes.includes(-1) ? undefined : Uint8Array.from(indexes);
+}
+
+function translate(burst: Burst, regions: Uint8Array): void {
+  const region = burst.region;
+  for (let i = 0; i < burst.count; i++) region[i] = regions[region[i]!]!;
+}

@@ -1,0 +1,60 @@
+import { Burst } from '../../core/index.ts';
+import type { Port } from '../../port/index.ts';
+import { copyBytes } from './copyFrames.ts';
+import { DEFAULT_BURST, type PortLoop, type PortLoopSpec } from './portLoop.ts';
+
+/**
+ * Sends the same frame over and over, as fast as the port takes it; receives nothing.
+ *
+ * A frame that finds no room on the tx ring is kept for the next poll, so none is lost.
+ */
+export class TxOnly implements PortLoop {
+  readonly fds: readonly number[];
+  readonly #port: Port;
+  readonly #burst: Burst;
+  readonly #frame: DataView;
+
+  /**
+   * @param frame - what to send, from the Ethernet header on; copied
+   * @throws RangeError when the burst is none, or the frame is longer than the port sends
+   */
+  constructor(port: Port, frame: Uint8Array, spec: PortLoopSpec = {}) {
+    const longest = port.mtu + 18;
+    if (frame.length < 14 || frame.length > longest) {
+      throw new RangeError(
+        `Cannot send a frame of ${frame.length} bytes on ${port.spec}: wanted 14 to ${longest}`,
+      );
+    }
+    this.fds = port.fds;
+    this.#port = port;
+    this.#burst = new Burst(spec.burst ?? DEFAULT_BURST);
+    this.#frame = new DataView(frame.slice().buffer);
+  }
+
+  /** Writes frames into all chunks to be had, up to a burst, and sends them. @returns frames sent @hot */
+  poll(_budget: number): number {
+    const port = this.#port;
+    const burst = this.#burst;
+    const first = burst.count;
+    port.alloc(burst, burst.capacity - first);
+    const frame = this.#frame;
+    for (let i = first; i < burst.count; i++) {
+      copyBytes(frame, 0, port.regions[burst.region[i]!]!.view, burst.addr[i]!, frame.byteLength);
+      burst.len[i] = frame.byteLength;
+    }
+    const sent = port.tx(burst);
+    port.flush();
+    burst.dropPrefix(sent);
+    return sent;
+  }
+
+  /** Always false: there is always something to send. */
+  arm(): boolean {
+    return false;
+  }
+
+  /** None. */
+  drops(): Record<string, number> {
+    return {};
+  }
+}

@@ -1,0 +1,94 @@
+import { Burst, copyDescriptor, FrameFlags } from '../../core/index.ts';
+import type { Port } from '../../port/index.ts';
+import { ChecksumMode, echoUdpFrame, frameErrorNames, parseUdpFrame, UdpFrame } from '../../wire/index.ts';
+import { DEFAULT_BURST, type PortLoop, type PortLoopSpec, sendOrDrop } from './portLoop.ts';
+
+const CHAINED = frameErrorNames.length;
+const TX_FULL = CHAINED + 1;
+const dropNames: readonly string[] = [...frameErrorNames, 'chained', 'txFull'];
+
+/**
+ * Sends every UDP datagram back where it came from, in the chunk in which it arrived.
+ *
+ * Verifies every checksum that the port does not vouch for. What cannot be answered is dropped and counted under its
+ * reason.
+ *
+ * @source RFC 862
+ */
+export class UdpEcho implements PortLoop {
+  readonly fds: readonly number[];
+  readonly #port: Port;
+  readonly #burst: Burst;
+  readonly #answers: Burst;
+  readonly #refused: Burst;
+  readonly #frame = new UdpFrame();
+  readonly #dropped = new Float64Array(dropNames.length);
+
+  /** @throws RangeError when the burst is none */
+  constructor(port: Port, spec: PortLoopSpec = {}) {
+    const burst = spec.burst ?? DEFAULT_BURST;
+    this.fds = port.fds;
+    this.#port = port;
+    this.#burst = new Burst(burst);
+    this.#answers = new Burst(burst);
+    this.#refused = new Burst(burst);
+  }
+
+  /** Receives a burst and answers it. @returns descriptors received @throws SystemError once the interface is gone @hot */
+  poll(_budget: number): number {
+    const port = this.#port;
+    const burst = this.#burst;
+    const count = port.rx(burst);
+    if (count === 0) {
+      port.flush();
+      return 0;
+    }
+    const answers = this.#answers;
+    const refused = this.#refused;
+    const dropped = this.#dropped;
+    let chained = 0;
+    for (let i = 0; i < count; i++) {
+      const continues = burst.flags[i]! & FrameFlags.continues;
+      let len = 0;
+      if ((chained | continues) === 0) {
+        len = this.#echo(burst, i);
+        if (len < 0) dropped[-len]! += 1;
+      } else if (continues === 0) {
+        // Counted once, at the last piece.
+        dropped[CHAINED]! += 1;
+      }
+      chained = continues;
+      const to = len > 0 ? answers : refused;
+      copyDescriptor(burst, i, to, to.count);
+      if (len > 0) to.len[to.count] = len;
+      to.count++;
+    }
+    if (refused.count > 0) port.recycle(refused);
+    const unsent = sendOrDrop(port, answers);
+    if (unsent > 0) dropped[TX_FULL]! += unsent;
+    return count;
+  }
+
+  /** Asks the port. @throws SystemError once the interface is gone */
+  arm(): boolean {
+    return this.#port.arm();
+  }
+
+  /** Frames that were not answered, by reason; reasons that did not occur are left out. */
+  drops(): Record<string, number> {
+    const drops: Record<string, number> = {};
+    for (const [i, name] of dropNames.entries()) {
+      if (this.#dropped[i]! > 0) drops[name] = this.#dropped[i]!;
+    }
+    return drops;
+  }
+
+  /** Makes a frame its own answer. @returns its length, or a negative FrameError */
+  #echo(burst: Burst, i: number): number {
+    const view = this.#port.regions[burst.region[i]!]!.view;
+    const verified = (burst.flags[i]! & FrameFlags.checksumVerified) !== 0;
+    const mode = verified ? ChecksumMode.verified : ChecksumMode.verify;
+    const code = parseUdpFrame(view, burst.addr[i]!, burst.len[i]!, this.#frame, mode);
+    return code < 0 ? code : echoUdpFrame(this.#frame);
+  }
+}
