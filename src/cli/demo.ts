@@ -4,6 +4,9 @@ import { columns, duration, reasons, whole } from './columns.ts';
 import { positiveNumber, wholeNumber } from './numbers.ts';
 import { StatusLine } from './statusLine.ts';
 
+/** What runs this demo as root: a checkout has a script for it, the published package (JavaScript) its command. */
+const AS_ROOT = import.meta.url.endsWith('.ts') ? 'sudo npm start' : 'sudo npx barewire demo';
+
 interface DemoFlags {
   rate: number;
   seconds: number;
@@ -103,7 +106,7 @@ function report({ ours, dgram, reason }: DemoResult, { rate, seconds }: DemoFlag
     ...lossNotes(ours),
     ...lossNotes(dgram),
     ratio > 1 ? `node:dgram takes ${ratio.toFixed(1)} times as long at the median` : '',
-    ...(reason === undefined ? [] : [`Not accelerated. ${reason}`, 'With AF_XDP: sudo npm start']),
+    ...(reason === undefined ? [] : [`Not accelerated. ${reason}`, `With AF_XDP: ${AS_ROOT}`]),
   ];
   return [table, '', ...notes.filter((note) => note !== '')].join('\n');
 }

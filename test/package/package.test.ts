@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { builtExports, libraryFolders } from '../../tools/exports.ts';
 import { findTool } from '../support/debianTools.ts';
 import { requireInstall, requireNode, shellEnv } from '../support/registry.ts';
-import { requireRoot } from '../support/requirements.ts';
+import { requireRoot, requireTool } from '../support/requirements.ts';
 
 // Builds the package, packs it, installs it in a folder of its own with ordinary npm, and uses it from there as a
 // stranger would, on both Nodes that it is for.
@@ -139,5 +139,18 @@ for (const major of [24, 26] as const) {
     assert.deepEqual({ via: result.via, sent: result.sent }, { via: 'xdp', sent: 10_000 });
     assert.equal(result.received + result.lost, result.sent);
     assert.ok(result.received > 0);
+  });
+
+  test(`the package's demo without AF_XDP names the command that has it, on Node ${major}`, (t) => {
+    const node = requireMajor(t);
+    if (node === undefined || !requireRoot(t)) return;
+    const setpriv = requireTool(t, 'setpriv');
+    if (setpriv === undefined) return;
+    // Root without the right to make namespaces: the folder is readable for root alone.
+    const args = ['--bounding-set=-sys_admin', node, 'node_modules/.bin/barewire', 'demo'];
+    const out = output(setpriv, [...args, '--rate', '1000', '--seconds', '1'], consumer);
+    assert.match(out, /^Not accelerated\. .*CAP_SYS_ADMIN/m);
+    assert.match(out, /^With AF_XDP: sudo npx barewire demo$/m);
+    assert.doesNotMatch(out, /npm start/);
   });
 }
