@@ -12,11 +12,14 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { builtExports, libraryFolders } from './exports.ts';
+import { packedLinks } from './packedLinks.ts';
 
 // `npm run build [-- DIR]`: writes the publishable package to DIR, by default dist/.
 //
 //   package.json   a manifest of its own: no Node to bring along, since the package is JavaScript for Node 24 and 26
 //   bin/           the command, without the launcher
+//   docs/          the README's pages; a link to a source leads to what became of it, one to what stays in the checkout
+//                  (contributing, examples: Node strips no types in node_modules) is text
 //   src/ bench/    JavaScript and declarations, in the folders of the sources: what they say of each other by
 //                  relative path (workers, package.json, the C peers of the benchmarks) stays true
 
@@ -31,7 +34,9 @@ write('bin/barewire.js', COMMAND);
 chmodSync(join(out, 'bin/barewire.js'), 0o755);
 write('package.json', `${JSON.stringify(manifest(), null, 2)}\n`);
 const assets = globSync('{src,bench}/**/*.{c,h,json,html,css,md}', { cwd: root, exclude: ['bench/out/**'] });
-for (const path of ['README.md', 'CHANGELOG.md', 'LICENSE', ...assets]) copy(path);
+for (const path of ['LICENSE', ...assets]) copy(path);
+const pages = ['README.md', 'CHANGELOG.md', ...globSync('docs/**/*.md', { cwd: root })];
+for (const path of pages) write(path, packedLinks(path, readFileSync(join(root, path), 'utf8'), isPacked));
 console.log(`Built ${out}`);
 
 function compile(): void {
@@ -49,7 +54,7 @@ function manifest(): object {
     engines: { node: '>=24' },
     bin: { barewire: 'bin/barewire.js' },
     exports: builtExports(libraryFolders(root)),
-    files: ['bin', 'src', 'bench', 'CHANGELOG.md'],
+    files: ['bin', 'src', 'bench', 'docs', 'CHANGELOG.md'],
     dependencies,
   };
 }
@@ -57,6 +62,11 @@ function manifest(): object {
 function write(path: string, text: string): void {
   mkdirSync(dirname(join(out, path)), { recursive: true });
   writeFileSync(join(out, path), text);
+}
+
+/** Whether the package has a file; pages are written after everything else. */
+function isPacked(path: string): boolean {
+  return pages.includes(path) || existsSync(join(out, path));
 }
 
 function copy(path: string): void {

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, normalize } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { builtExports, libraryFolders } from '../../tools/exports.ts';
+import { checkLinks, parsePage } from '../../tools/markdown.ts';
 import { findTool } from '../support/debianTools.ts';
 import { requireInstall, requireNode, shellEnv } from '../support/registry.ts';
 import { requireRoot, requireTool } from '../support/requirements.ts';
@@ -68,6 +69,21 @@ test('the package holds JavaScript, declarations and the papers, and nothing of 
     paths.filter((path) => /^src\/[^/]+\/index\.js$/.test(path)).sort(),
     folders.map((name) => `src/${name}/index.js`),
   );
+});
+
+test('every relative link of the packed papers leads to a file of the package', () => {
+  const papers = paths.filter((path) => path.endsWith('.md'));
+  assert.ok(papers.includes('README.md') && papers.includes('docs/xdp.md'));
+  const pages = papers.map((path) => parsePage(path, readFileSync(join(dist, path), 'utf8')));
+  assert.deepEqual(checkLinks(dist, pages), []);
+  for (const { path, prose } of pages) {
+    for (const [, target] of prose.matchAll(/\]\((?![a-z]+:|#)([^)#\s]+)/g)) {
+      const linked = normalize(join(path, '..', target!));
+      assert.ok(paths.includes(linked), `${path} links to ${target}, which is not packed`);
+    }
+  }
+  const readme = pages.find(({ path }) => path === 'README.md')!;
+  assert.match(readme.prose, /\]\(docs\/xdp\.md\)/, 'the README still links to its pages');
 });
 
 test('the packed manifest brings no Node along and exports every folder', () => {
