@@ -6,6 +6,16 @@ export interface MapReference {
   readonly map: string;
 }
 
+/** A call of a function of the kernel (kfunc), whose BTF id is known only when the program is loaded. */
+export interface FunctionReference {
+  /** which instruction slot is patched with the id */
+  readonly slot: number;
+  /** the function's name in the kernel */
+  readonly name: string;
+  /** the first kernel that has it: `Linux 6.3` */
+  readonly since: string;
+}
+
 /**
  * Assembled instructions with all that is needed to load them and to explain them: plain data, built without
  * privileges.
@@ -15,6 +25,8 @@ export interface Assembly {
   readonly code: Uint8Array;
   /** in the order of their slots */
   readonly mapReferences: readonly MapReference[];
+  /** in the order of their slots */
+  readonly functionReferences: readonly FunctionReference[];
   /** label to the slot that it stands before, in the order of their slots */
   readonly labels: ReadonlyMap<string, number>;
   /** slot to the comment written beside it */

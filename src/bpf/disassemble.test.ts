@@ -31,6 +31,7 @@ const texts: readonly [string, (a: Assembler) => void][] = [
   ['if w3 & w2 goto on', (a) => a.jset32(r3, r2, 'on')],
   ['call 51', (a) => a.call(51)],
   ['call on', (a) => a.callLocal('on')],
+  ['call bpf_xdp_metadata_rx_hash', (a) => a.callKernel('bpf_xdp_metadata_rx_hash', 'Linux 6.3')],
   ['exit', (a) => a.exit()],
   ['r3 = *(u16 *)(r2 + 12)', (a) => a.ldx('u16', r3, r2, 12)],
   ['r3 = *(s32 *)(r10 - 4)', (a) => a.ldx('s32', r3, r10, -4)],
@@ -87,7 +88,7 @@ test('formatSlot() writes the distance of a jump to a place without a label', ()
 });
 
 test('formatSlot() names an opcode that it does not know', () => {
-  const bare = { mapReferences: [], labels: new Map(), comments: new Map() };
+  const bare = { mapReferences: [], functionReferences: [], labels: new Map(), comments: new Map() };
   assert.equal(
     formatSlot({ ...bare, code: Uint8Array.of(0xf7, 0, 0, 0, 0, 0, 0, 0) }, 0),
     'unknown opcode 0xf7',

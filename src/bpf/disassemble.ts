@@ -145,9 +145,7 @@ function formatJump(assembly: Assembly, slot: number, instruction: Instruction):
   const wide = (opcode & 7) === k.BPF_JMP;
   const operation = opcode & OPERATION;
   if (operation === k.BPF_EXIT) return 'exit';
-  if (operation === k.BPF_CALL) {
-    return src === k.BPF_PSEUDO_CALL ? `call ${targetOf(assembly, slot, immediate)}` : `call ${immediate}`;
-  }
+  if (operation === k.BPF_CALL) return `call ${calleeOf(assembly, slot, instruction)}`;
   if (operation === k.BPF_JA) {
     return wide ? `goto ${targetOf(assembly, slot, offset)}` : `gotol ${targetOf(assembly, slot, immediate)}`;
   }
@@ -161,6 +159,12 @@ function formatJump(assembly: Assembly, slot: number, instruction: Instruction):
 function memory({ opcode, offset }: Instruction, base: number): string {
   const kind = (opcode & 0xe0) === k.BPF_MEMSX ? 's' : 'u';
   return `*(${kind}${sizeBits[opcode & 0x18]} *)(r${base} ${signed(offset)})`;
+}
+
+function calleeOf(assembly: Assembly, slot: number, { src, immediate }: Instruction): string {
+  if (src === k.BPF_PSEUDO_CALL) return targetOf(assembly, slot, immediate);
+  const reference = assembly.functionReferences.find((each) => each.slot === slot);
+  return reference === undefined ? String(immediate) : reference.name;
 }
 
 /** The name of a jump's target where it has one, else the distance: `+3`. */

@@ -2,6 +2,7 @@ import * as k from '../sys/uapi/index.ts';
 import { Assembler } from './assembler.ts';
 import type { Assembly } from './assembly.ts';
 import { FLOW_OUTCOMES, type FlowOutcome, flowCountersSpec } from './flowCounters.ts';
+import { type FlowMetadata, writeMetadata } from './flowMetadata.ts';
 import type { Destination } from './flowSpec.ts';
 import { r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10 } from './registers.ts';
 
@@ -59,16 +60,20 @@ const IPV4_FRAGMENT_BITS = ntohs(0x3fff);
  *
  * @param maxVlanTags - 0 to 2
  */
-export function assembleFlows(destinations: readonly Destination[], maxVlanTags: number): Assembly {
+export function assembleFlows(
+  destinations: readonly Destination[],
+  maxVlanTags: number,
+  metadata: FlowMetadata | undefined,
+): Assembly {
   const a = new Assembler();
   matchFlows(a, destinations, maxVlanTags);
-  outcomes(a);
+  outcomes(a, metadata);
   return a.assemble();
 }
 
 /**
  * Assembles the part that tells whose a frame is; it ends in a jump to the label `ours`, or to that of another
- * {@link FlowOutcome} than `redirected` and `noSocket`: the caller defines them all.
+ * {@link FlowOutcome} than `redirected`, `noSocket` and `noMetadata`: the caller defines them all.
  *
  * At `ours` the context is in r6; the UDP header begins at r7 and is within the frame, which ends at r8; so is the IP
  * header without options, at r9.
@@ -221,7 +226,7 @@ function compareAddress(a: Assembler, address: Uint8Array, otherwise: string): v
 const outcome = r6;
 const action = r7;
 
-function outcomes(a: Assembler): void {
+function outcomes(a: Assembler, metadata: FlowMetadata | undefined): void {
   const setOutcome = (name: FlowOutcome): void => a.mov(outcome, FLOW_OUTCOMES.indexOf(name));
 
   a.label('ours');
@@ -232,12 +237,14 @@ function outcomes(a: Assembler): void {
   a.comment('bpf_redirect_map');
   a.call(k.BPF_FUNC_redirect_map);
   a.mov(action, r0);
+  a.jne(action, k.XDP_REDIRECT, 'noSocket');
+  if (metadata) writeMetadata(a, context, metadata);
   setOutcome('redirected');
-  a.jeq(action, k.XDP_REDIRECT, 'count');
-  setOutcome('noSocket');
   a.ja('count');
 
-  for (const name of FLOW_OUTCOMES.slice(2)) {
+  for (const name of FLOW_OUTCOMES.slice(1)) {
+    // The verifier refuses code that nobody comes to.
+    if (name === 'noMetadata' && !metadata) continue;
     a.label(name);
     setOutcome(name);
     a.ja('pass');

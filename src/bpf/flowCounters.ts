@@ -1,12 +1,13 @@
 import type { BpfMap, MapSpec } from './map.ts';
 
 /**
- * What the flow program did with a frame, and why, in the order of its counters. All but the first two went to the
- * kernel because they are not ours, or because only the kernel should judge them.
+ * What the flow program did with a frame, and why, in the order of its counters. The first three are about
+ * frames of ours; all others went to the kernel because they are not, or because only the kernel should judge them.
  */
 export const FLOW_OUTCOMES = [
   'redirected',
   'noSocket',
+  'noMetadata',
   'notIp',
   'tooManyTags',
   'notUdp',
@@ -22,6 +23,7 @@ export const FLOW_OUTCOMES = [
  *
  * - `redirected` ours, handed to the AF_XDP socket of its nicQueue
  * - `noSocket` ours, but no socket is open on its nicQueue: passed to the kernel
+ * - `noMetadata` ours, but there is no room before the frame for the metadata asked for: passed to the kernel
  * - `notIp` another EtherType: ARP, LLDP, …
  * - `tooManyTags` more VLAN tags than asked for
  * - `notUdp` IP, and another protocol than UDP

@@ -34,14 +34,28 @@ export {
 } from '../sys/uapi/index.ts';
 export type { AtomicOperation, LoadSize, StoreSize } from './assembler.ts';
 export { Assembler } from './assembler.ts';
-export type { Assembly, MapReference } from './assembly.ts';
+export type { Assembly, FunctionReference, MapReference } from './assembly.ts';
 export { disassemble } from './disassemble.ts';
 export { FLOW_SOCKETS, MAX_EXTENSIONS } from './flowAssembly.ts';
 export type { FlowCounters, FlowOutcome } from './flowCounters.ts';
 export { FLOW_OUTCOMES, flowCountersSpec, readFlowCounters } from './flowCounters.ts';
+export type { FlowMetadata } from './flowMetadata.ts';
 export type { FlowProgramSpec } from './flowProgram.ts';
 export { flowProgramSpec } from './flowProgram.ts';
 export type { FlowSpec } from './flowSpec.ts';
+export {
+  METADATA_HARDWARE_NS,
+  METADATA_HAS_HARDWARE_NS,
+  METADATA_HAS_HASH,
+  METADATA_HAS_VLAN,
+  METADATA_HASH,
+  METADATA_HASH_TYPE,
+  METADATA_KERNEL_NS,
+  METADATA_LEN,
+  METADATA_VALID,
+  METADATA_VLAN_PROTOCOL,
+  METADATA_VLAN_TCI,
+} from './frameMetadata.ts';
 export type { Operand } from './instructionBuffer.ts';
 export type { XdpLinkInfo, XdpMode, XdpTarget } from './link.ts';
 export { XdpLink } from './link.ts';

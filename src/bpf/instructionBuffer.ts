@@ -1,5 +1,5 @@
-import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE } from '../sys/uapi/index.ts';
-import type { Assembly, MapReference } from './assembly.ts';
+import { BPF_PSEUDO_KFUNC_CALL, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE } from '../sys/uapi/index.ts';
+import type { Assembly, FunctionReference, MapReference } from './assembly.ts';
 import { placeOf } from './assembly.ts';
 import type { Instruction } from './instruction.ts';
 import { encode } from './instruction.ts';
@@ -34,6 +34,7 @@ export abstract class InstructionBuffer {
   readonly #comments = new Map<number, string>();
   readonly #jumps: Jump[] = [];
   readonly #mapReferences: MapReference[] = [];
+  readonly #functionReferences: FunctionReference[] = [];
 
   /** Names the next instruction, as the target of jumps and local calls. @throws RangeError when the name is taken */
   label(name: string): void {
@@ -63,6 +64,7 @@ export abstract class InstructionBuffer {
     return {
       code: encode(slots),
       mapReferences: [...this.#mapReferences],
+      functionReferences: [...this.#functionReferences],
       labels: new Map(this.#labels),
       comments: new Map(this.#comments),
     };
@@ -97,6 +99,12 @@ export abstract class InstructionBuffer {
     this.#mapReferences.push({ slot: this.#slots.length, map });
     if (valueOffset === undefined) this.emitWide(dst, BPF_PSEUDO_MAP_FD, 0, 0);
     else this.emitWide(dst, BPF_PSEUDO_MAP_VALUE, 0, valueOffset);
+  }
+
+  /** Appends a call whose immediate, the BTF id of the kernel's function `name`, is filled in at load. */
+  protected emitKernelCall(opcode: number, name: string, since: string): void {
+    this.#functionReferences.push({ slot: this.#slots.length, name, since });
+    this.emit(opcode, 0, BPF_PSEUDO_KFUNC_CALL);
   }
 
   /** Returns the index of a register that may be written. */

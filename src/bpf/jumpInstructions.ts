@@ -160,6 +160,19 @@ export abstract class JumpInstructions extends ArithmeticInstructions {
     this.emitJump(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_CALL, 0, target, 'immediate');
   }
 
+  /**
+   * Calls the kernel's function `name` (a kfunc), which must be one of those that it lets programs of this kind call.
+   * Registers as in {@link call}; of a result narrower than 64 bits the upper part is undefined.
+   *
+   * NB: the program must have a licence that is compatible with the GPL, such as `Dual MIT/GPL`.
+   *
+   * @param since - the first kernel that has it, for the error on one that does not: `Linux 6.3`
+   * @since Linux 5.13
+   */
+  callKernel(name: string, since: string): void {
+    this.emitKernelCall(BPF_JMP | BPF_CALL, name, since);
+  }
+
   /** Returns r0 to the caller, or from the program. */
   exit(): void {
     this.emit(BPF_JMP | BPF_EXIT);

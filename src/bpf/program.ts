@@ -1,6 +1,7 @@
-import { Fd, SystemError } from '../sys/index.ts';
+import { Fd, links, SystemError, UnsupportedError } from '../sys/index.ts';
 import * as k from '../sys/uapi/index.ts';
 import { BpfStruct, bpf } from './bpfCall.ts';
+import { kernelFunctionIds } from './btf.ts';
 import { SLOT_LEN } from './instruction.ts';
 import { BpfMap } from './map.ts';
 import type { ProgramInfo } from './programInfo.ts';
@@ -16,6 +17,7 @@ const programTypes: Record<ProgramType, number> = {
 };
 
 const EAGAIN = 11;
+const EINVAL = 22;
 const ENOSPC = 28;
 const MAX_TRIES = 10;
 const FIRST_LOG_LEN = 1 << 16;
@@ -54,6 +56,7 @@ export class BpfProgram implements Disposable {
    * @param maps - maps to use instead of creating those of the same name; their owner closes them
    * @throws VerifierError when the verifier refuses it
    * @throws SystemError EPERM without CAP_BPF and, for XDP, CAP_NET_ADMIN
+   * @throws UnsupportedError when it calls a function that this kernel does not have
    * @throws TypeError when an instruction refers to a map that is neither in `spec` nor in `maps`
    */
   static load(spec: ProgramSpec, maps: readonly BpfMap[] = []): BpfProgram {
@@ -111,7 +114,7 @@ export class BpfProgram implements Disposable {
   }
 }
 
-/** Returns the program's code with the maps' descriptors filled in. */
+/** Returns the program's code with the maps' descriptors and the ids of the kernel's functions filled in. */
 function link({ name, assembly }: ProgramSpec, maps: ReadonlyMap<string, BpfMap>): Uint8Array {
   const code = assembly.code.slice();
   const view = new DataView(code.buffer);
@@ -119,6 +122,13 @@ function link({ name, assembly }: ProgramSpec, maps: ReadonlyMap<string, BpfMap>
     const map = maps.get(reference.map);
     if (!map) throw new TypeError(`Cannot load BPF program ${name}: it has no map '${reference.map}'`);
     view.setInt32(reference.slot * SLOT_LEN + 4, map.fd, true);
+  }
+  const functions = assembly.functionReferences;
+  const ids = kernelFunctionIds(functions.map((reference) => reference.name));
+  for (const [i, { slot, name: called, since }] of functions.entries()) {
+    const id = ids[i];
+    if (id === undefined) throw new UnsupportedError(`Kernel function ${called}`, since);
+    view.setInt32(slot * SLOT_LEN + 4, id, true);
   }
   return code;
 }
@@ -142,7 +152,24 @@ function loadOrExplain(spec: ProgramSpec, code: Uint8Array): number {
     syscall: 'bpf(BPF_PROG_LOAD)',
     errno: -fd,
     subject: spec.name,
+    ...evidence(-fd, spec),
   });
+}
+
+/** The kernel says EINVAL, and not a word, of an interface that is not there and of flags that it does not know. */
+function evidence(errno: number, { boundTo, frags }: ProgramSpec): { hint?: string } {
+  if (errno !== EINVAL) return {};
+  if (boundTo !== undefined && !links().some((each) => each.index === boundTo)) {
+    return { hint: `No interface of this network namespace has index ${boundTo}` };
+  }
+  if (boundTo !== undefined) return { hint: 'Binding a program to a device needs Linux 6.3: do without' };
+  if (frags) return { hint: 'Frames in several buffers need Linux 5.18: do without `frags`' };
+  return {};
+}
+
+function flagsOf({ flags = 0, boundTo, frags }: ProgramSpec): number {
+  const bound = boundTo === undefined ? 0 : k.BPF_F_XDP_DEV_BOUND_ONLY;
+  return flags | bound | (frags ? k.BPF_F_XDP_HAS_FRAGS : 0);
 }
 
 function loadOnce(spec: ProgramSpec, code: Uint8Array, log?: Uint8Array): number {
@@ -152,7 +179,8 @@ function loadOnce(spec: ProgramSpec, code: Uint8Array, log?: Uint8Array): number
   attr.set(field.insn_cnt, code.length / SLOT_LEN);
   attr.point(field.insns, code);
   attr.point(field.license, new TextEncoder().encode(`${spec.license ?? 'MIT'}\0`));
-  attr.set(field.prog_flags, spec.flags ?? 0);
+  attr.set(field.prog_flags, flagsOf(spec));
+  attr.set(field.prog_ifindex, spec.boundTo ?? 0);
   attr.setName(field.prog_name, spec.name);
   if (log) {
     attr.set(field.log_level, LOG_LEVEL);

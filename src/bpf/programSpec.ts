@@ -12,8 +12,18 @@ export interface ProgramSpec {
   readonly assembly: Assembly;
   /** the maps that its instructions refer to by name */
   readonly maps?: readonly MapSpec[];
-  /** `BPF_F_…` of a load */
+  /**
+   * index of the interface, in the namespace of the thread that loads, whose driver answers the calls of metadata
+   * functions; the program can then be attached only there, in native mode (since Linux 6.3)
+   */
+  readonly boundTo?: number;
+  /**
+   * takes frames that lie in several buffers, of which it sees the first; without it a driver refuses to attach where the
+   * mtu allows such frames; default false (since Linux 5.18)
+   */
+  readonly frags?: boolean;
+  /** further `BPF_F_…` of a load */
   readonly flags?: number;
-  /** helpers reserved for the GPL are refused to programs of another licence; default `MIT` */
+  /** helpers reserved for the GPL, and all functions of the kernel, are refused to others; default `MIT` */
   readonly license?: string;
 }
