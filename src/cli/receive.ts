@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import type { IdleName } from '../lane/index.ts';
 import { duration, reasons, whole } from './columns.ts';
+import { LinkWatch } from './linkWatch.ts';
 import { portNumber, positiveNumber, wholeNumber } from './numbers.ts';
 import { StatusLine } from './statusLine.ts';
 
@@ -54,10 +55,16 @@ async function receive(flags: ReceiveFlags): Promise<void> {
   console.error(`Receiving on UDP port ${report.udpPort} via ${flags.via}: ${report.mode}`);
   for (const reason of report.reasons) console.error(reason);
   const status = new StatusLine();
+  const watch = LinkWatch.of(flags.via);
   const ended =
     flags.seconds === undefined ? Number.POSITIVE_INFINITY : performance.now() + flags.seconds * 1000;
   try {
     while (!stop.signal.aborted && performance.now() < ended) {
+      const change = watch?.look();
+      if (change !== undefined) {
+        status.clear();
+        console.error(change);
+      }
       await Promise.race([sleep(250, undefined, { signal: stop.signal }).catch(() => {}), receiver.failed]);
       const now = receiver.read();
       status.show(

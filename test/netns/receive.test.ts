@@ -11,7 +11,7 @@ import {
   receiveOrders,
   STAMPED_ORDER_LEN,
 } from '../../src/order/index.ts';
-import { deleteLink, nowNs, SystemError, UdpSocket, withNetns } from '../../src/sys/index.ts';
+import { deleteLink, nowNs, SystemError, setLink, UdpSocket, withNetns } from '../../src/sys/index.ts';
 import { requireRoot, requireTool } from '../support/requirements.ts';
 import { type TestVeth, testVeth, type VethEnd } from '../support/vethPair.ts';
 
@@ -164,6 +164,29 @@ describe('receiving orders on an interface of the user', () => {
       assert.match(err, message);
       assert.doesNotMatch(err, /\n {4}at /, 'no stack for an error of the user');
     }
+  });
+
+  it('says that the interface is down, at the start and later, and when it is up again', async (t) => {
+    if (!requireRoot(t)) return;
+    using veth = testVeth();
+    const put = (up: boolean): void => withNetns(veth.b.namespace, () => setLink(veth.b.name, { up }));
+    put(false);
+    const args = [MAIN, 'receive', '--via', `xdp:${veth.b.name}`];
+    const child = withNetns(veth.b.namespace, () => spawn(process.execPath, args));
+    const ended = once(child, 'close');
+    let err = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      err += text;
+    });
+    const count = (line: RegExp): number => err.match(line)?.length ?? 0;
+    const down = /^vb is down, so nothing arrives: `ip link set vb up`$/gm;
+    await until('it says that vb is down', () => count(down) === 1);
+    put(true);
+    await until('it says that vb is up', () => count(/^vb is up again$/gm) === 1);
+    put(false);
+    await until('it says that vb is down again', () => count(down) === 2);
+    child.kill('SIGINT');
+    assert.deepEqual(await ended, [0, null]);
   });
 
   it('needs no privilege over a socket of the kernel, and names all that are missing over AF_XDP', async (t) => {
