@@ -1,7 +1,8 @@
 /**
  * L0: the only importer of the FFI library.
  *
- * Job: give the layers above libc's functions with exact signatures, errno, and native memory as ArrayBuffers.
+ * Job: give the layers above libc's functions with exact signatures, errno, native memory as ArrayBuffers, and the
+ * watch of descriptors by the event loop, whose libuv is in the node binary.
  *
  * Data: none of its own. A native address is a plain number, called `ptr`; memory handed to a call is a typed array.
  *
@@ -13,10 +14,12 @@
  *
  * Not here: constants and structs of the kernel (`sys/uapi`), ownership of fds and mappings (`sys/`).
  *
- * References: koffi's documentation; the manual pages named beside each function.
+ * References: koffi's and libuv's documentation; the manual pages named beside each function.
  */
 import * as libc from './libc.ts';
 
 export type { Memory } from './libc.ts';
 export { addressOf, detachView, stringAt, viewOf } from './memory.ts';
+export type { UvPoll } from './uv.ts';
+export { loadUvPoll } from './uv.ts';
 export { libc };

@@ -25,16 +25,23 @@ export type { SystemErrorInit } from './error.ts';
 export { check, errnoName, SystemError, UnsupportedError } from './error.ts';
 export type { ChannelCounts, Channels, DeviceRings, Driver } from './ethtool.ts';
 export { channels, deviceRings, driver, setChannels } from './ethtool.ts';
+export type { HashedField, Rss } from './ethtoolRss.ts';
+export { hashedFields, rss } from './ethtoolRss.ts';
 export { EventFd } from './eventfd.ts';
 export { Fd, leakedFds } from './fd.ts';
 export type { Feature, Offloads } from './features.ts';
 export { features, setFeatures, setOffloads } from './features.ts';
+export type { FlowMatch, ListedFlowRule } from './flowRuleCodec.ts';
+export type { EarlierFlowRule, FlowRuleSpec } from './flowRules.ts';
+export { FlowRule, flowRules } from './flowRules.ts';
 export type { Hint } from './hints.ts';
 export { hintFor, hints } from './hints.ts';
 export type { Housekeeping, HousekeepingSpec } from './housekeeping.ts';
 export { housekeepingCores, startThreadPool } from './housekeeping.ts';
 export type { InterfaceInfo } from './interfaces.ts';
 export { interfaceInfo } from './interfaces.ts';
+export type { GroupSpec } from './membership.ts';
+export { GroupMembership } from './membership.ts';
 export type {
   AddAddressOptions,
   AttachedXdp,
@@ -42,9 +49,15 @@ export type {
   Link,
   LinkChange,
   ListedRoute,
+  Napi,
   Neighbour,
+  NetdevInfo,
+  NicQueue,
   Route,
+  RxMetadataKind,
   VethPairSpec,
+  XdpFeature,
+  XskFeature,
 } from './netlink/index.ts';
 export {
   addAddress,
@@ -55,13 +68,17 @@ export {
   deleteLink,
   link,
   links,
+  napis,
   neighbours,
+  netdevInfo,
+  nicQueues,
   routes,
   setLink,
 } from './netlink/index.ts';
 export { NetworkNamespace, withNetns } from './netns.ts';
 export { PollSet } from './poll.ts';
 export { dieWithParent } from './process.ts';
+export { PromiscuousMode } from './promiscuous.ts';
 export type { Attempt } from './refusal.ts';
 export { explainRefusal } from './refusal.ts';
 export type { MappedRegionSpec } from './region.ts';
@@ -71,3 +88,5 @@ export { scheduling, setRealtime } from './scheduling.ts';
 export type { SocketAddress } from './socketAddress.ts';
 export type { UdpSocketSpec } from './udpOpen.ts';
 export { UdpSocket } from './udpSocket.ts';
+export type { FdWatch, WatchOptions } from './watch.ts';
+export { watchReadable } from './watch.ts';
