@@ -82,6 +82,24 @@ export const PR_SET_PDEATHSIG = 1;
 /** @source linux/prctl.h */
 export const PR_SET_TIMERSLACK = 29;
 
+/** @source linux/mount.h */
+export const FSOPEN_CLOEXEC = 1;
+
+/** @source linux/mount.h */
+export const FSCONFIG_CMD_CREATE = 6;
+
+/** @source linux/mount.h */
+export const FSMOUNT_CLOEXEC = 1;
+
+/** @source linux/mount.h */
+export const MOUNT_ATTR_NOSUID = 2;
+
+/** @source linux/mount.h */
+export const MOUNT_ATTR_NODEV = 4;
+
+/** @source linux/mount.h */
+export const MOUNT_ATTR_NOEXEC = 8;
+
 /** @source linux/capability.h */
 export const CAP_NET_ADMIN = 12;
 
