@@ -36,12 +36,27 @@ export interface EthtoolCommand {
  * @source linux/ethtool.h, linux/sockios.h SIOCETHTOOL
  */
 export function ethtool(name: string, what: EthtoolCommand, request: DataView<ArrayBuffer>): void {
+  using socket = openEthtool();
+  ethtoolOn(socket, name, what, request);
+}
+
+/** Opens a socket for {@link ethtoolOn}: it belongs for ever to the namespace in which it was opened. */
+export function openEthtool(): Fd {
+  const fd = libc.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  return new Fd(check(fd, 'Cannot open socket for ethtool', 'socket(AF_INET)'), 'ethtool socket');
+}
+
+/** {@link ethtool} in the namespace of a socket. */
+export function ethtoolOn(
+  socket: Fd,
+  name: string,
+  what: EthtoolCommand,
+  request: DataView<ArrayBuffer>,
+): void {
   request.setUint32(0, what.command, true);
   const envelope = new DataView(new ArrayBuffer(ifreq.sizeof));
   new Uint8Array(envelope.buffer).set(encoder.encode(checkLinkName(name)), ifreq.ifr_ifrn);
   envelope.setBigUint64(ifreq.ifr_ifru, BigInt(addressOf(request)), true);
-  const fd = libc.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  using socket = new Fd(check(fd, 'Cannot open socket for ethtool', 'socket(AF_INET)'), 'ethtool socket');
   check(libc.ioctl(socket.fd, SIOCETHTOOL, envelope), what.action, what.syscall, name);
 }
 
@@ -67,7 +82,7 @@ const GRINGPARAM: EthtoolCommand = {
 };
 
 /** Runs an ethtool request; undefined when the driver does not know it. */
-function optional<T>(ask: () => T): T | undefined {
+export function optional<T>(ask: () => T): T | undefined {
   try {
     return ask();
   } catch (error) {

@@ -106,6 +106,31 @@ export const hints: readonly Hint[] = [
     code: 'EPERM',
     hint: 'Changing features and channels of an interface needs CAP_NET_ADMIN: run as root',
   })),
+  ...['ETHTOOL_SRXCLSRLINS', 'ETHTOOL_SRXCLSRLDEL'].map((command) => ({
+    syscall: `ioctl(${command})`,
+    code: 'EPERM',
+    hint: 'Steering flows needs CAP_NET_ADMIN: run as root',
+  })),
+  {
+    syscall: 'ioctl(ETHTOOL_SRXCLSRLINS)',
+    code: 'EOPNOTSUPP',
+    hint: 'The driver steers no flows, or not these: open every nicQueue, on any of which the flow may arrive',
+  },
+  {
+    syscall: 'ioctl(ETHTOOL_SRXCLSRLINS)',
+    code: 'EINVAL',
+    hint: 'The interface has no such queue (`ethtool -l IFACE` lists its channels), or its NIC cannot compare these fields: leave addresses or source port out',
+  },
+  {
+    syscall: 'ioctl(ETHTOOL_SRXCLSRLINS)',
+    code: 'ENOSPC',
+    hint: 'The table of flow rules is full: `ethtool -n IFACE` lists them',
+  },
+  {
+    syscall: 'socket(AF_PACKET)',
+    code: 'EPERM',
+    hint: 'Promiscuous mode needs CAP_NET_RAW: run as root',
+  },
   {
     syscall: 'netlink(RTM_NEWLINK)',
     code: 'EEXIST',

@@ -18,9 +18,12 @@
  * References: the manual pages named beside each function; linux/if_link.h, linux/ethtool.h, linux/rtnetlink.h.
  */
 export { allowedCores, isolatedCores, parseCores, pinThread, setAllowedCores } from './affinity.ts';
+export type { BusyPoll, BusyPollOptions, BusyPollSpec, EffectiveBusyPoll } from './busyPoll.ts';
+export { BUSY_POLL, enableBusyPoll, incomingNapi, setBusyPoll } from './busyPoll.ts';
 export type { Capability, CapabilityFeature } from './capabilities.ts';
 export { capabilityHint, featureCapabilities, lockLimit, missingCapabilities } from './capabilities.ts';
 export { nowNs } from './clock.ts';
+export type { Deferral } from './deferralHolders.ts';
 export type { SystemErrorInit } from './error.ts';
 export { check, errnoName, SystemError, UnsupportedError } from './error.ts';
 export type { ChannelCounts, Channels, DeviceRings, Driver } from './ethtool.ts';
@@ -40,6 +43,8 @@ export type { Housekeeping, HousekeepingSpec } from './housekeeping.ts';
 export { housekeepingCores, startThreadPool } from './housekeeping.ts';
 export type { InterfaceInfo } from './interfaces.ts';
 export { interfaceInfo } from './interfaces.ts';
+export type { DeferralBefore } from './interruptDeferral.ts';
+export { deferInterrupts, InterruptDeferral } from './interruptDeferral.ts';
 export type { GroupSpec } from './membership.ts';
 export { GroupMembership } from './membership.ts';
 export type {

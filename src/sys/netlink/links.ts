@@ -13,6 +13,7 @@ import {
   IFLA_MTU,
   IFLA_NUM_RX_QUEUES,
   IFLA_NUM_TX_QUEUES,
+  IFLA_PROMISCUITY,
   IFLA_XDP,
   IFLA_XDP_ATTACHED,
   IFLA_XDP_DRV_PROG_ID,
@@ -57,6 +58,8 @@ export interface Link {
   readonly rxQueues: number;
   /** transmit queues that the device was made with */
   readonly txQueues: number;
+  /** how many want it promiscuous: frames for any address come in while there is one */
+  readonly promiscuity: number;
   /** `veth`, `bridge`, …; undefined for hardware */
   readonly kind: string | undefined;
   /** undefined when none is attached */
@@ -129,6 +132,7 @@ function readLink({ body }: NetlinkReply): Link {
     loopback: (flags & IFF_LOOPBACK) !== 0,
     rxQueues: attributes.u32(IFLA_NUM_RX_QUEUES) ?? 1,
     txQueues: attributes.u32(IFLA_NUM_TX_QUEUES) ?? 1,
+    promiscuity: attributes.u32(IFLA_PROMISCUITY) ?? 0,
     kind: attributes.nested(IFLA_LINKINFO).text(IFLA_INFO_KIND),
     xdp: readXdp(attributes.nested(IFLA_XDP)),
   };
