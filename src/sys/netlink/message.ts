@@ -61,6 +61,16 @@ export class NetlinkMessage {
     return this;
   }
 
+  /** Appends an attribute that holds an unsigned number of up to 53 bits: 4 bytes where that suffices, else 8. */
+  uint(type: number, value: number): this {
+    if (value <= 0xffff_ffff) return this.u32(type, value);
+    this.#header(type, 8);
+    this.#view.setUint32(this.#len, value % 2 ** 32, true);
+    this.#view.setUint32(this.#len + 4, value / 2 ** 32, true);
+    this.#len += 8;
+    return this;
+  }
+
   /** Appends an attribute that holds what `fill` appends, after `fixedLen` zero bytes. */
   nested(type: number, fill: () => void, fixedLen = 0): this {
     const start = this.#len;
@@ -109,6 +119,24 @@ export class Attributes {
   u32(type: number): number | undefined {
     const value = this.#values.get(type);
     return value && value.byteLength >= 4 ? value.getUint32(0, true) : undefined;
+  }
+
+  /** Returns an unsigned value of 4 or 8 bytes, exact up to 2^53, or undefined when absent or shorter. */
+  uint(type: number): number | undefined {
+    const value = this.#values.get(type);
+    if (!value || value.byteLength < 8) return this.u32(type);
+    return value.getUint32(0, true) + value.getUint32(4, true) * 2 ** 32;
+  }
+
+  /** Returns the value as a u16, or undefined when absent or shorter. */
+  u16(type: number): number | undefined {
+    const value = this.#values.get(type);
+    return value && value.byteLength >= 2 ? value.getUint16(0, true) : undefined;
+  }
+
+  /** Tells whether there is an attribute of the type, be it empty. */
+  has(type: number): boolean {
+    return this.#values.has(type);
   }
 
   /** Returns the value as a u8, or undefined when absent or empty. */

@@ -48,9 +48,12 @@ export class NetlinkSocket implements Disposable {
   readonly #memory: Uint8Array<ArrayBuffer> = new Uint8Array(RECEIVE_LEN);
   #sequence = 0;
 
-  /** @throws SystemError when no socket is to be had */
-  constructor() {
-    const fd = libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  /**
+   * @param protocol - `NETLINK_GENERIC` for generic netlink
+   * @throws SystemError when no socket is to be had
+   */
+  constructor(protocol: number = NETLINK_ROUTE) {
+    const fd = libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
     this.#fd = new Fd(check(fd, 'Cannot open netlink socket', 'socket(AF_NETLINK)'), 'netlink socket');
     const on = new Uint32Array([1]);
     // Refused by kernels before 4.20, which then say less about errors and filter dumps less strictly.
