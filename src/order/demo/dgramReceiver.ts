@@ -1,6 +1,8 @@
 // The worker that receives the same flow through node:dgram, as a Node program would without Barewire: an event loop, a
 // Buffer per datagram. Decoder, book and counters are the same, so the difference is the way in.
 import { createSocket } from 'node:dgram';
+import { readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { NetworkNamespace, nowNs } from '../../sys/index.ts';
 import { createBook } from '../createBook.ts';
@@ -19,9 +21,9 @@ export interface DgramReceiverData {
   readonly maxOrders: number;
 }
 
-/** What the worker says: the port it is bound to, or what went wrong. */
+/** What the worker says: the port it is bound to and the kernel's number of its thread, or what went wrong. */
 export type DgramReceiverMessage =
-  | { readonly kind: 'ready'; readonly udpPort: number }
+  | { readonly kind: 'ready'; readonly udpPort: number; readonly tid: number }
   | { readonly kind: 'failed'; readonly error: Error };
 
 const RECEIVE_BUFFER_LEN = 4 << 20;
@@ -47,7 +49,10 @@ socket.on('error', (error) => {
   tell({ kind: 'failed', error });
   socket.close();
 });
-socket.bind(udpPort, address, () => tell({ kind: 'ready', udpPort: socket.address().port }));
+socket.bind(udpPort, address, () => {
+  const tid = Number(basename(readlinkSync('/proc/thread-self')));
+  tell({ kind: 'ready', udpPort: socket.address().port, tid });
+});
 parentPort!.once('message', () => {
   socket.close();
   page.close();

@@ -4,6 +4,7 @@ import type { RunningReceiver } from '../receiveOrders.ts';
 import { DEFAULT_MAX_ORDERS } from '../receiveOrders.ts';
 import { ReceiverPage } from '../receiverPage.ts';
 import type { DgramReceiverData, DgramReceiverMessage } from './dgramReceiver.ts';
+import { dropsAt } from './kernelDrops.ts';
 
 /** Starts the control: the same decoder, book and counters behind node:dgram, on the event loop of a worker. */
 export async function startDgram(
@@ -21,25 +22,30 @@ export async function startDgram(
   const { promise: failed, reject } = Promise.withResolvers<never>();
   failed.catch(() => {});
   worker.once('error', reject);
-  const ready = new Promise<number>((resolve) => {
+  const ready = new Promise<{ udpPort: number; tid: number }>((resolve) => {
     worker.on('message', (message: DgramReceiverMessage) => {
-      if (message.kind === 'ready') resolve(message.udpPort);
+      if (message.kind === 'ready') resolve(message);
       else reject(message.error);
     });
   });
-  const stop = async (): Promise<Record<string, number>> => {
+  const stop = async (): Promise<void> => {
     worker.postMessage('stop');
     await gone;
-    return {};
   };
   try {
-    const bound = await Promise.race([ready, failed]);
+    const { udpPort: bound, tid } = await Promise.race([ready, failed]);
     const mode = 'node:dgram on an event loop';
+    // Counted by this thread, so that the one that is measured does nothing that a Node program would not.
+    const dropped = (): number => dropsAt(tid, address, bound);
     return {
       report: { via: 'dgram', accelerated: false, mode, reasons: [], udpPort: bound },
       failed,
-      read: () => page.read(),
-      stop,
+      read: () => ({ ...page.read(), dropped: dropped() }),
+      stop: async () => {
+        const drops = { receiveBufferFull: dropped() };
+        await stop();
+        return drops;
+      },
       [Symbol.asyncDispose]: async () => {
         await stop();
         page.close();
