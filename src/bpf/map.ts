@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { libc } from '../ffi/index.ts';
 import { Fd, SystemError } from '../sys/index.ts';
 import * as k from '../sys/uapi/index.ts';
 import { BpfStruct, bpf } from './bpfCall.ts';
@@ -40,6 +41,8 @@ const updateFlags: Record<MapUpdate, number> = {
 };
 
 const ENOENT = 2;
+/** @source linux/fcntl.h */
+const F_DUPFD_CLOEXEC = 1030;
 
 /**
  * A map in the kernel: memory that programs and we share by key.
@@ -75,6 +78,21 @@ export class BpfMap implements Disposable {
       syscall: 'bpf(BPF_MAP_CREATE)',
       errno: -fd,
       subject: spec.name,
+    });
+  }
+
+  /**
+   * Opens once more the map behind a descriptor of this process: another thread's {@link BpfMap.fd}.
+   *
+   * @param spec - what the map was created from
+   * @throws SystemError EBADF
+   */
+  static ofDescriptor(spec: MapSpec, descriptor: number): BpfMap {
+    const fd = libc.fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    if (fd >= 0) return new BpfMap(spec, fd);
+    throw new SystemError('Cannot open BPF map', {
+      syscall: 'fcntl(F_DUPFD_CLOEXEC)',
+      subject: `${spec.name} of descriptor ${descriptor}`,
     });
   }
 

@@ -12,12 +12,16 @@ export const FrameFlags = {
   checksumPartial: 4,
   /** The VLAN tag was taken out of the frame and stands in {@link Burst.vlan}. */
   vlan: 8,
+  /** To be sent: what the port is asked to do with the frame stands before its first byte. */
+  txMetadata: 16,
 } as const;
 
 /** How to build a {@link Burst}. */
 export interface BurstOptions {
   /** Whether to make room for a timestamp per descriptor; false by default. */
   readonly timestamps?: boolean;
+  /** Whether to make room for a flow hash per descriptor; false by default. */
+  readonly hashes?: boolean;
 }
 
 /**
@@ -44,6 +48,8 @@ export class Burst {
   readonly vlan: Uint16Array;
   /** When the frame was received [monotonic ns]; null unless asked for. */
   readonly timestampNs: Float64Array | null;
+  /** What the NIC or the kernel hashed the frame's flow to, 0 when it did not; null unless asked for. */
+  readonly hash: Uint32Array | null;
 
   /**
    * Allocates every column.
@@ -62,6 +68,7 @@ export class Burst {
     this.flags = new Uint8Array(capacity);
     this.vlan = new Uint16Array(capacity);
     this.timestampNs = options.timestamps === true ? new Float64Array(capacity) : null;
+    this.hash = options.hashes === true ? new Uint32Array(capacity) : null;
   }
 
   /**
@@ -91,6 +98,7 @@ export class Burst {
       this.flags.copyWithin(0, n, this.count);
       this.vlan.copyWithin(0, n, this.count);
       if (this.timestampNs !== null) this.timestampNs.copyWithin(0, n, this.count);
+      if (this.hash !== null) this.hash.copyWithin(0, n, this.count);
     }
     this.count = kept;
   }
@@ -100,7 +108,7 @@ export class Burst {
  * Copies descriptor `i` of `from` over descriptor `j` of `to`; neither count changes.
  *
  * It copies the descriptor, not the frame: afterwards two entries name one chunk, and one has to be forgotten. The
- * timestamp goes along when both bursts have room for it, and reads 0 in `to` when only `to` has.
+ * timestamp and the hash go along when both bursts have room for them, and read 0 in `to` when only `to` has.
  *
  * @hot a load and a store per column
  */
@@ -111,4 +119,5 @@ export function copyDescriptor(from: Burst, i: number, to: Burst, j: number): vo
   to.flags[j] = from.flags[i]!;
   to.vlan[j] = from.vlan[i]!;
   if (to.timestampNs !== null) to.timestampNs[j] = from.timestampNs === null ? 0 : from.timestampNs[i]!;
+  if (to.hash !== null) to.hash[j] = from.hash === null ? 0 : from.hash[i]!;
 }

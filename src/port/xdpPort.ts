@@ -5,10 +5,11 @@ import { XdpInterface, type XdpInterfaceSpec, type XdpSocket } from '../xdp/inde
 import type { Port, PortReport, PortStatistics, Region } from './port.ts';
 
 /**
- * A port over AF_XDP: all opened nicQueues of an interface as one, a region for each.
+ * A port over AF_XDP: all opened nicQueues of an interface as one, a region for each, or the one umem that it was given.
  *
  * rx() takes a burst from one queue, then from the next; the frames of a flow stay in order, since a flow stays on its
- * queue. A frame is sent on the queue in whose region it lies; alloc() takes from the first.
+ * queue. A frame is sent on the queue in whose region it lies, with one umem on the queue that was received from last;
+ * alloc() takes from the first. Two ports on one umem have the same `regions`: what one received, the other can send.
  */
 export class XdpPort implements Port {
   readonly spec: string;
@@ -20,7 +21,11 @@ export class XdpPort implements Port {
   /** the interface behind the port: modes, flow counters, sockets */
   readonly interface: XdpInterface;
   readonly #sockets: readonly XdpSocket[];
+  readonly #oneUmem: boolean;
+  /** whom rx() asks next */
   #next = 0;
+  /** whence the last burst came */
+  #last = 0;
 
   /** Opens the interface. @throws what {@link XdpInterface} throws */
   constructor(spec: XdpInterfaceSpec, text: string = `xdp:${spec.interface}`) {
@@ -31,16 +36,13 @@ export class XdpPort implements Port {
     this.report = {
       via: 'xdp',
       accelerated: true,
-      mode:
-        `${opened.attachMode} mode, ${sockets[0]!.mode}, ` + `${sockets.length} of ${info.nicQueues} queues`,
+      mode: `${opened.attachMode} mode, ${opened.mode}, ` + `${sockets.length} of ${info.nicQueues} queues`,
       reasons: opened.reasons,
     };
     this.mac = info.mac === undefined ? new Uint8Array(6) : parseMac(info.mac);
     this.mtu = Math.min(info.mtu, sockets[0]!.umem.maxFrameLen - 14);
-    this.regions = sockets.map(({ umem: { region } }) => ({
-      view: new DataView(region.buffer),
-      bytes: new Uint8Array(region.buffer),
-    }));
+    this.regions = spec.umem === undefined ? sockets.map(({ umem }) => umem) : [spec.umem];
+    this.#oneUmem = this.regions.length === 1;
     this.fds = sockets.map((socket) => socket.fd);
     this.#sockets = sockets;
   }
@@ -49,9 +51,9 @@ export class XdpPort implements Port {
   rx(burst: Burst): number {
     const sockets = this.#sockets;
     for (let tries = sockets.length; tries > 0; tries--) {
-      const socket = sockets[this.#next]!;
+      this.#last = this.#next;
       this.#next = this.#next + 1 === sockets.length ? 0 : this.#next + 1;
-      if (socket.rx(burst) > 0) return burst.count;
+      if (sockets[this.#last]!.rx(burst) > 0) return burst.count;
     }
     return 0;
   }
@@ -63,7 +65,7 @@ export class XdpPort implements Port {
 
   /** Queues each frame on the queue of its region, up to the first that is full. @hot */
   tx(burst: Burst): number {
-    if (this.#sockets.length === 1) return this.#sockets[0]!.tx(burst);
+    if (this.#oneUmem) return this.#sockets[this.#last]!.tx(burst);
     let first = 0;
     while (first < burst.count) {
       const count = runOf(burst, first);
@@ -82,8 +84,8 @@ export class XdpPort implements Port {
 
   /** Returns every chunk to its queue. @hot */
   recycle(burst: Burst): void {
-    if (this.#sockets.length === 1) {
-      this.#sockets[0]!.recycle(burst);
+    if (this.#oneUmem) {
+      this.#sockets[this.#last]!.recycle(burst);
       return;
     }
     for (let first = 0; first < burst.count; ) {

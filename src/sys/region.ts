@@ -80,6 +80,11 @@ export class MappedRegion implements Disposable {
     this.buffer = viewOf(this.ptr, this.len);
   }
 
+  /** Whether {@link MappedRegion.close} was called. */
+  get closed(): boolean {
+    return !this.#open;
+  }
+
   /** Unmaps the memory and detaches the view. Idempotent. */
   close(): void {
     if (!this.#open) return;

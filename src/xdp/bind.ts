@@ -3,13 +3,12 @@ import { Fd, SystemError } from '../sys/index.ts';
 import {
   AF_XDP,
   SOL_XDP,
-  sockaddr_xdp,
-  XDP_COPY,
   XDP_MAX_TX_SKB_BUDGET,
   XDP_OPTIONS,
   XDP_OPTIONS_ZEROCOPY,
   XDP_UMEM_REG,
-  XDP_USE_NEED_WAKEUP,
+  XDP_UMEM_TX_METADATA_LEN,
+  XDP_UMEM_UNALIGNED_CHUNK_FLAG,
   xdp_umem_reg,
 } from '../sys/uapi/index.ts';
 import type { Umem } from './umem.ts';
@@ -20,11 +19,6 @@ const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 const SO_SNDBUF = 7;
 const SO_SNDBUFFORCE = 32;
-
-const EBUSY = 16;
-/** A queue that its last owner has just closed is let go by a kernel worker; waited for so long. [ms] */
-const REBIND_MS = 200;
-const pauseOneMs = new Uint32Array([0, 0, 1_000_000, 0]);
 
 /** Opens an AF_XDP socket. @throws SystemError EPERM without CAP_NET_RAW, EAFNOSUPPORT without CONFIG_XDP_SOCKETS */
 export function openXdpFd(subject: string): Fd {
@@ -37,43 +31,21 @@ export function openXdpFd(subject: string): Fd {
 export function registerUmem(fd: number, umem: Umem, subject: string): void {
   const request = new DataView(new ArrayBuffer(xdp_umem_reg.sizeof));
   request.setBigUint64(xdp_umem_reg.addr, BigInt(umem.region.ptr), true);
-  request.setBigUint64(xdp_umem_reg.len, BigInt(umem.chunkCount * umem.chunkLen), true);
+  request.setBigUint64(xdp_umem_reg.len, BigInt(umem.len), true);
   request.setUint32(xdp_umem_reg.chunk_size, umem.chunkLen, true);
   request.setUint32(xdp_umem_reg.headroom, umem.headroom, true);
-  // Up to `flags`: kernels from 5.4 on take that length, and refuse lengths they do not know yet.
-  if (libc.setsockopt(fd, SOL_XDP, XDP_UMEM_REG, request, xdp_umem_reg.tx_metadata_len) < 0) {
+  const flags =
+    (umem.unaligned ? XDP_UMEM_UNALIGNED_CHUNK_FLAG : 0) |
+    (umem.txMetadataLen > 0 ? XDP_UMEM_TX_METADATA_LEN : 0);
+  request.setUint32(xdp_umem_reg.flags, flags, true);
+  request.setUint32(xdp_umem_reg.tx_metadata_len, umem.txMetadataLen, true);
+  // Without transmit metadata only up to `flags`: kernels from 5.4 on take that length, and refuse longer ones.
+  const len = umem.txMetadataLen > 0 ? xdp_umem_reg.sizeof : xdp_umem_reg.tx_metadata_len;
+  if (libc.setsockopt(fd, SOL_XDP, XDP_UMEM_REG, request, len) < 0) {
     throw new SystemError(`Cannot register umem of ${umem.chunkCount} chunks of ${umem.chunkLen} bytes for`, {
       syscall: 'setsockopt(XDP_UMEM_REG)',
       subject,
     });
-  }
-}
-
-/**
- * Binds a socket to one queue of an interface, in copy mode.
- *
- * Waits a moment when the queue's last owner has only just closed.
- *
- * @source linux/if_xdp.h, struct sockaddr_xdp
- */
-export function bindXdp(
-  fd: number,
-  ifindex: number,
-  queue: number,
-  needWakeup: boolean,
-  subject: string,
-): void {
-  const address = new DataView(new ArrayBuffer(sockaddr_xdp.sizeof));
-  address.setUint16(sockaddr_xdp.sxdp_family, AF_XDP, true);
-  address.setUint16(sockaddr_xdp.sxdp_flags, XDP_COPY | (needWakeup ? XDP_USE_NEED_WAKEUP : 0), true);
-  address.setUint32(sockaddr_xdp.sxdp_ifindex, ifindex, true);
-  address.setUint32(sockaddr_xdp.sxdp_queue_id, queue, true);
-  for (let waitedMs = 0; libc.bind(fd, address, sockaddr_xdp.sizeof) < 0; waitedMs++) {
-    const errno = libc.errno();
-    if (errno !== EBUSY || waitedMs === REBIND_MS) {
-      throw new SystemError('Cannot bind AF_XDP socket to', { syscall: 'bind(AF_XDP)', subject, errno });
-    }
-    libc.nanosleep(pauseOneMs, null);
   }
 }
 

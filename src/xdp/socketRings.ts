@@ -1,70 +1,178 @@
-import type { Fd } from '../sys/index.ts';
-import { bindXdp, effectiveMode, openXdpFd, registerUmem, setTxBudget, sizeSendBuffer } from './bind.ts';
-import { ConsumerRing, ProducerRing, readRingOffsets, sizeRing } from './rings.ts';
+import { libc } from '../ffi/index.ts';
+import { type Fd, NetworkNamespace } from '../sys/index.ts';
+import { effectiveMode, openXdpFd, registerUmem, setTxBudget, sizeSendBuffer } from './bind.ts';
+import { bindQueue, type XdpCopyMode } from './bindQueue.ts';
+import { checkRingSize, mapRing } from './mapRing.ts';
+import { ADDR_WORDS, ConsumerRing, DESC_WORDS, FillRing, ProducerRing, type RingSet } from './ring.ts';
 import { DEFAULT_RING_SIZE, type XdpSocketSpec } from './socketSpec.ts';
+import type { QueueRings, UmemSocket } from './umemSockets.ts';
 
 /** Frames that one wake-up should send in copy mode: several bursts, and still well under a millisecond. */
 const TX_BUDGET = 256;
 /** What a frame on its way counts against the send buffer, at most. [bytes] */
 const SEND_BUFFER_PER_FRAME = 4096;
+/** A driver lets go of a closed zero-copy socket's chunks in a worker of the kernel; after this long at most. */
+const fiftyMs = new Uint32Array([0, 0, 50_000_000, 0]);
 
-/** A bound AF_XDP socket and its four rings, mapped: what there is to open and to close of an XdpSocket. */
-export class SocketRings implements Disposable {
+/** A bound AF_XDP socket and its rings, mapped: what there is to open and to close of an XdpSocket. */
+export class SocketRings implements RingSet, Disposable {
   readonly fd: Fd;
   readonly rx: ConsumerRing;
   readonly tx: ProducerRing;
-  readonly fill: ProducerRing;
-  readonly completion: ConsumerRing;
   /** what the kernel granted, read back from XDP_OPTIONS */
-  readonly mode: 'zerocopy' | 'copy';
+  readonly mode: XdpCopyMode;
+  /** why the mode is weaker than asked; undefined when as asked */
+  readonly modeReason: string | undefined;
   /** frames that one wake-up sends in copy mode */
   readonly txBudget: number;
+  readonly #spec: XdpSocketSpec;
+  readonly #self: UmemSocket;
+  readonly #resources: DisposableStack;
 
   /**
-   * Opens, registers the umem, sizes, maps and binds; all or nothing.
+   * Opens, registers the umem or joins the sockets on it, sizes, maps and binds; all or nothing.
    *
+   * @throws TypeError when the umem has a socket and is not shared, or the others on it run otherwise than asked
    * @throws RangeError when a size is no power of two, or the fill ring is too small
    * @throws SystemError EPERM, EBUSY (queue taken), EINVAL (no such queue), ENODEV
    */
   constructor(spec: XdpSocketSpec) {
-    const { rxSize = DEFAULT_RING_SIZE, txSize = DEFAULT_RING_SIZE, needWakeup = true } = spec;
-    const fillSize = spec.fillSize ?? 2 * rxSize;
-    if (fillSize < 2 * rxSize) {
-      throw new RangeError(
-        `Cannot open AF_XDP socket: fill ring must be at least ${2 * rxSize}, got ${fillSize}`,
-      );
-    }
+    const { umem, rxSize = DEFAULT_RING_SIZE, txSize = DEFAULT_RING_SIZE } = spec;
+    const { needWakeup = true, multiBuffer = false } = spec;
+    const fillSize = checkSizes(rxSize, txSize, spec.fillSize);
     const subject = `${spec.interface} queue ${spec.queue}`;
+    const place = placeOf(spec);
+    const neighbour = umem.sockets.on(place);
+    const relative = neighbour ?? umem.sockets.any;
+    checkSharing(spec, subject, relative, neighbour);
+    const mode = relative?.mode ?? wantedMode(spec);
+
     using cleanup = new DisposableStack();
     this.fd = cleanup.use(openXdpFd(subject));
     const { fd } = this.fd;
-    registerUmem(fd, spec.umem, subject);
-    sizeRing(fd, 'rx', rxSize);
-    sizeRing(fd, 'tx', txSize);
-    sizeRing(fd, 'fill', fillSize);
-    sizeRing(fd, 'completion', txSize);
-    const offsets = readRingOffsets(fd);
-    this.rx = cleanup.use(new ConsumerRing(fd, 'rx', rxSize, offsets));
-    this.tx = cleanup.use(new ProducerRing(fd, 'tx', txSize, offsets));
-    this.fill = cleanup.use(new ProducerRing(fd, 'fill', fillSize, offsets));
-    this.completion = cleanup.use(new ConsumerRing(fd, 'completion', txSize, offsets));
+    if (relative === undefined) registerUmem(fd, umem, subject);
+    const rx = mapRing(fd, 'rx', rxSize);
+    cleanup.use(rx.mapping);
+    const tx = mapRing(fd, 'tx', txSize);
+    cleanup.use(tx.mapping);
+    this.rx = new ConsumerRing(rx.memory, DESC_WORDS);
+    this.tx = new ProducerRing(tx.memory);
+    const rings =
+      neighbour?.rings ?? cleanup.use(mapQueueRings(fd, fillSize, txSize, umem.sockets.freeHolder()));
     sizeSendBuffer(fd, txSize * SEND_BUFFER_PER_FRAME);
     this.txBudget = setTxBudget(fd, Math.min(txSize, TX_BUDGET));
-    bindXdp(fd, spec.ifindex, spec.queue, needWakeup, subject);
+    const { ifindex, queue } = spec;
+    const request = { ifindex, queue, mode, needWakeup, multiBuffer, subject };
+    this.modeReason = bindQueue(
+      fd,
+      relative === undefined ? request : { ...request, sharedWith: relative.fd },
+    );
     this.mode = effectiveMode(fd);
+    this.#self = { place, fd, mode: this.mode, needWakeup, multiBuffer, rings };
+    umem.sockets.add(this.#self);
+    this.#spec = spec;
     cleanup.move();
+    this.#resources = new DisposableStack();
+    for (const resource of [this.fd, rx.mapping, tx.mapping]) this.#resources.use(resource);
   }
 
-  /** Unmaps the rings and closes the socket. Idempotent. */
+  /** The fill ring, which sockets on one nicQueue and umem have in common. */
+  get fill(): FillRing {
+    return this.#self.rings.fill;
+  }
+
+  /** The completion ring, which sockets on one nicQueue and umem have in common. */
+  get completion(): ConsumerRing {
+    return this.#self.rings.completion;
+  }
+
+  /** Who holds the chunks on the rings, in the owner table of a shared umem. */
+  get holder(): number {
+    return this.#self.rings.holder;
+  }
+
+  /** Unmaps the rings, closes the socket, and gives a shared umem back what was on its rings. Idempotent. */
   close(): void {
-    this.rx.close();
-    this.tx.close();
-    this.fill.close();
-    this.completion.close();
-    this.fd.close();
+    if (this.#resources.disposed) return;
+    this.#resources.dispose();
+    const { umem } = this.#spec;
+    if (!umem.sockets.remove(this.#self)) return;
+    this.#self.rings[Symbol.dispose]();
+    if (!umem.shared) return;
+    if (this.mode === 'zerocopy') libc.nanosleep(fiftyMs, null);
+    umem.reclaim(this.holder);
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** Under strict a weaker mode has to be asked for by name. */
+function wantedMode({ mode = 'auto', strict = false }: XdpSocketSpec): 'auto' | XdpCopyMode {
+  return strict && mode === 'auto' ? 'zerocopy' : mode;
+}
+
+/** @returns the size of the fill ring */
+function checkSizes(rxSize: number, txSize: number, fillSize: number = 2 * rxSize): number {
+  checkRingSize('rx', rxSize);
+  checkRingSize('tx', txSize);
+  checkRingSize('fill', fillSize);
+  if (fillSize >= 2 * rxSize) return fillSize;
+  throw new RangeError(
+    `Cannot open AF_XDP socket: fill ring must be at least ${2 * rxSize}, got ${fillSize}`,
+  );
+}
+
+/** The kernel knows an interface by itself and not by its index, which another namespace may have as well. */
+function placeOf({ ifindex, queue }: XdpSocketSpec): string {
+  using namespace = NetworkNamespace.current();
+  return `${namespace.id}:${ifindex}:${queue}`;
+}
+
+/** Says what the kernel says with EINVAL. @source net/xdp/xsk.c, xsk_bind() */
+function checkSharing(
+  spec: XdpSocketSpec,
+  subject: string,
+  relative: UmemSocket | undefined,
+  neighbour: UmemSocket | undefined,
+): void {
+  const { umem } = spec;
+  const refuse = (why: string): never => {
+    throw new TypeError(`Cannot open AF_XDP socket on ${subject}: ${why}`);
+  };
+  if (umem.sockets.used && !umem.shared) {
+    refuse('its umem has, or had, another socket; make the umem with shared: true');
+  }
+  if (relative === undefined) return;
+  const wanted = wantedMode(spec);
+  if (wanted !== 'auto' && wanted !== relative.mode) {
+    refuse(
+      `all sockets on a umem run in the mode of the first, which is ${relative.mode}; ${wanted} was asked for`,
+    );
+  }
+  for (const option of ['needWakeup', 'multiBuffer'] as const) {
+    if (spec[option] === undefined || spec[option] === relative[option]) continue;
+    refuse(`${option} is ${relative[option]} for all sockets on its umem, as for the first`);
+  }
+  if (neighbour !== undefined && spec.fillSize !== undefined && spec.fillSize !== neighbour.rings.fill.size) {
+    refuse(
+      `it uses the fill ring of the other socket on that queue, which has ${neighbour.rings.fill.size} slots`,
+    );
+  }
+}
+
+function mapQueueRings(fd: number, fillSize: number, completionSize: number, holder: number): QueueRings {
+  using cleanup = new DisposableStack();
+  const fill = mapRing(fd, 'fill', fillSize);
+  cleanup.use(fill.mapping);
+  const completion = mapRing(fd, 'completion', completionSize);
+  cleanup.use(completion.mapping);
+  const mappings = cleanup.move();
+  return {
+    fill: new FillRing(fill.memory),
+    completion: new ConsumerRing(completion.memory, ADDR_WORDS),
+    holder,
+    [Symbol.dispose]: () => mappings.dispose(),
+  };
 }

@@ -1,3 +1,5 @@
+import type { XdpCopyMode } from './bindQueue.ts';
+import type { RxClock } from './rxMetadata.ts';
 import type { Umem } from './umem.ts';
 
 /** What AF_XDP socket to open; plain data but for the umem. */
@@ -7,8 +9,15 @@ export interface XdpSocketSpec {
   ifindex: number;
   /** the nicQueue */
   queue: number;
-  /** packet memory that no other socket uses */
+  /**
+   * packet memory; a `shared` one may have other sockets, on any nicQueue of any interface. They all run in the mode
+   * of the first, and those on the same nicQueue use its fill and completion ring.
+   */
   umem: Umem;
+  /** `auto` tries zero-copy and falls back to copy, which {@link XdpSocket.reasons} tells; default `auto` */
+  mode?: 'auto' | XdpCopyMode;
+  /** throw instead of falling back; default false */
+  strict?: boolean;
   /** rx ring, a power of two; default 2048 [descriptors] */
   rxSize?: number;
   /** tx ring and completion ring, a power of two; default 2048 [descriptors] */
@@ -19,6 +28,14 @@ export interface XdpSocketSpec {
   region?: number;
   /** ask the kernel to say when it needs a system call; default true */
   needWakeup?: boolean;
+  /** frames may lie over several chunks; default false. @since Linux 6.6 */
+  multiBuffer?: boolean;
+  /** the XDP program writes metadata before each frame: read it, with the time by this clock; default not */
+  metadata?: RxClock;
+  /** poll the driver from this thread, see {@link XdpInterfaceSpec.busyPoll}; default false */
+  busyPoll?: boolean;
+  /** leave sent frames for {@link XdpSocket.completed}; default false */
+  keepCompletions?: boolean;
 }
 
 /** Descriptors of an rx or a tx ring unless told. */

@@ -26,6 +26,8 @@ export const XdpCounter = {
   txBusy: 9,
   /** times we found the fill ring with less than an eighth of its chunks */
   fillLow: 10,
+  /** system calls made to have the driver polled from this thread */
+  busyPolls: 11,
 } as const;
 
 /** How many counters {@link XdpCounter} has. */
@@ -56,6 +58,7 @@ export interface XdpStatistics {
   rxWakeups: number;
   txBusy: number;
   fillLow: number;
+  busyPolls: number;
 }
 
 const statisticsLen = new Uint32Array(1);

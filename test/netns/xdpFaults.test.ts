@@ -44,7 +44,7 @@ function onVeth(
 function open(veth: TestVeth, more: Partial<XdpInterfaceSpec> = {}): XdpInterface {
   return withNetns(
     veth.b.namespace,
-    () => new XdpInterface({ interface: veth.b.name, flows, rxSize: 64, txSize: 64, ...more }),
+    () => new XdpInterface({ interface: veth.b.name, flows, mode: 'copy', rxSize: 64, txSize: 64, ...more }),
   );
 }
 

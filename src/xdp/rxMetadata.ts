@@ -1,0 +1,83 @@
+import { type Burst, FrameFlags } from '../core/index.ts';
+
+// Where the flow program writes what it knows of a frame, before the frame's first byte: src/bpf/frameMetadata.ts. [bytes]
+const HARDWARE_NS = -32;
+const KERNEL_NS = -24;
+const HASH = -16;
+const VLAN_TCI = -8;
+const VALID = -4;
+
+const VALID_HARDWARE_NS = 1;
+const VALID_HASH = 2;
+const VALID_VLAN = 4;
+
+const TWO_32 = 2 ** 32;
+
+/** Indexes of {@link RxMetadata}'s anchor: a stamp of the NIC's clock, and the monotonic time that it stands for. */
+const NIC_HIGH = 0;
+const NIC_LOW = 1;
+const MONOTONIC_NS = 2;
+
+/**
+ * Whose clock stamped a received frame: the NIC's, or the kernel's when the XDP program saw the frame.
+ *
+ * `hardware` stamps are put on the monotonic clock by the first frame that has one: differences between frames are the
+ * NIC's, the zero point is as good as that frame's way to the program was short.
+ */
+export type RxClock = 'hardware' | 'kernel';
+
+/** Reads what the flow program wrote before each frame into the columns of a burst that has room for it. */
+export class RxMetadata {
+  readonly #view: DataView;
+  readonly #hardware: boolean;
+  readonly #anchor = new Float64Array(3);
+
+  /** @param view - of the umem */
+  constructor(view: DataView, clock: RxClock) {
+    this.#view = view;
+    this.#hardware = clock === 'hardware';
+  }
+
+  /**
+   * Fills `timestampNs`, `hash` and `vlan` of every descriptor; the pieces of a frame share those of its first.
+   *
+   * @hot
+   */
+  read(burst: Burst): void {
+    const view = this.#view;
+    const flags = burst.flags;
+    let frame = 0;
+    let starts = true;
+    for (let i = 0; i < burst.count; i++) {
+      if (starts) frame = burst.addr[i]!;
+      starts = (flags[i]! & FrameFlags.continues) === 0;
+      const valid = view.getUint32(frame + VALID, true);
+      if (burst.timestampNs !== null) this.#stamp(burst.timestampNs, i, frame, valid);
+      if (burst.hash !== null)
+        burst.hash[i] = (valid & VALID_HASH) === 0 ? 0 : view.getUint32(frame + HASH, true);
+      if ((valid & VALID_VLAN) !== 0) {
+        flags[i]! |= FrameFlags.vlan;
+        burst.vlan[i] = view.getUint16(frame + VLAN_TCI, true);
+      }
+    }
+  }
+
+  /** Writes the stamp of the frame at `frame` to `to[i]`: the NIC's where it has one and is asked for, else the kernel's. */
+  #stamp(to: Float64Array, i: number, frame: number, valid: number): void {
+    const view = this.#view;
+    const kernelNs =
+      view.getUint32(frame + KERNEL_NS + 4, true) * TWO_32 + view.getUint32(frame + KERNEL_NS, true);
+    to[i] = kernelNs;
+    if (!this.#hardware || (valid & VALID_HARDWARE_NS) === 0) return;
+    const high = view.getUint32(frame + HARDWARE_NS + 4, true);
+    const low = view.getUint32(frame + HARDWARE_NS, true);
+    const anchor = this.#anchor;
+    if (anchor[MONOTONIC_NS] === 0) {
+      anchor[NIC_HIGH] = high;
+      anchor[NIC_LOW] = low;
+      anchor[MONOTONIC_NS] = kernelNs;
+    }
+    // The halves are subtracted apart: a stamp of today needs 61 bits, a difference far fewer.
+    to[i] = anchor[MONOTONIC_NS]! + (high - anchor[NIC_HIGH]!) * TWO_32 + (low - anchor[NIC_LOW]!);
+  }
+}
