@@ -1,13 +1,7 @@
-import { libc } from '../ffi/index.ts';
+import { incomingNapi, setBusyPoll } from './busyPollOptions.ts';
 import { SystemError } from './error.ts';
 import { deferInterrupts, type InterruptDeferral } from './interruptDeferral.ts';
-import {
-  SO_BUSY_POLL,
-  SO_BUSY_POLL_BUDGET,
-  SO_INCOMING_NAPI_ID,
-  SO_PREFER_BUSY_POLL,
-  SOL_SOCKET,
-} from './uapi/index.ts';
+import { NetworkNamespace, withNetns } from './netns.ts';
 
 /** How a socket is polled; what is absent is as {@link BUSY_POLL} says. */
 export interface BusyPollSpec {
@@ -29,90 +23,133 @@ export const BUSY_POLL: Required<BusyPollSpec> = {
   groFlushTimeoutNs: 200_000,
 };
 
-/** The busy-poll options of a socket. */
-export interface BusyPollOptions {
-  /** how long a blocking call polls; 0 is off [µs] */
+/**
+ * Busy polling of sockets on one interface; {@link enableBusyPoll} makes one.
+ *
+ * Their own options are set at once. Interrupts are deferred only for NAPIs that a socket is known to poll, by
+ * {@link BusyPoll.engage}: deferring them for a socket that cannot poll would hold its frames up to the timeout.
+ */
+export class BusyPoll implements Disposable {
+  /** of the socket that got least; 0 is off [µs] */
   readonly usecs: number;
-  /** frames that one poll takes at most; 0 is the kernel's 8 */
+  /** of the socket that got least */
   readonly budget: number;
-  /** interrupts stay off while somebody polls within the interface's gro_flush_timeout */
+  /** whether all sockets got it */
   readonly prefer: boolean;
-}
+  readonly #fds: readonly number[];
+  readonly #queues: readonly number[] | undefined;
+  readonly #interface: string;
+  readonly #wanted: Required<BusyPollSpec>;
+  readonly #namespace: NetworkNamespace;
+  readonly #reasons: Set<string>;
+  readonly #deferrals: InterruptDeferral[] = [];
+  /** NAPIs that are deferred, or cannot be */
+  readonly #settled = new Set<number>();
 
-/** What the kernel made of {@link setBusyPoll}. */
-export interface EffectiveBusyPoll extends BusyPollOptions {
-  /** a line for each option that the kernel refused */
-  readonly reasons: readonly string[];
-}
-
-const OPTIONS = [
-  ['prefer', 'SO_PREFER_BUSY_POLL', SO_PREFER_BUSY_POLL],
-  ['usecs', 'SO_BUSY_POLL', SO_BUSY_POLL],
-  ['budget', 'SO_BUSY_POLL_BUDGET', SO_BUSY_POLL_BUDGET],
-] as const;
-
-/**
- * Sets the busy-poll options of a socket, of AF_XDP or any other, and reads back what they are.
- *
- * An option that the kernel refuses stays as it was, with a reason. `prefer` and every budget above the present one, 0
- * at first, need CAP_NET_ADMIN.
- *
- * @source socket(7); net/core/sock.c, sk_setsockopt
- * @since Linux 5.11
- */
-export function setBusyPoll(fd: number, options: BusyPollOptions): EffectiveBusyPoll {
-  const value = new Int32Array(1);
-  const reasons: string[] = [];
-  const now: Record<'prefer' | 'usecs' | 'budget', number> = { prefer: 0, usecs: 0, budget: 0 };
-  for (const [key, name, option] of OPTIONS) {
-    value[0] = Number(options[key]);
-    if (libc.setsockopt(fd, SOL_SOCKET, option, value, 4) < 0) {
-      const error = new SystemError('Cannot busy-poll', {
-        syscall: `setsockopt(${name})`,
-        subject: `with ${key} ${options[key]}`,
-      });
-      reasons.push(error.message);
-    }
-    now[key] = readOption(fd, option);
+  /** @internal */
+  constructor(
+    fds: readonly number[],
+    interfaceName: string,
+    spec: BusyPollSpec,
+    queues: readonly number[] | undefined,
+  ) {
+    const wanted = { ...BUSY_POLL, ...spec };
+    const sockets = fds.map((fd) => setBusyPoll(fd, { ...wanted, prefer: true }));
+    this.usecs = Math.min(...sockets.map(({ usecs }) => usecs));
+    this.budget = Math.min(...sockets.map(({ budget }) => budget));
+    this.prefer = sockets.every(({ prefer }) => prefer);
+    this.#reasons = new Set(sockets.flatMap(({ reasons }) => reasons));
+    this.#fds = fds;
+    this.#queues = queues;
+    this.#interface = interfaceName;
+    this.#wanted = wanted;
+    this.#namespace = NetworkNamespace.current();
   }
-  return { usecs: now.usecs, budget: now.budget, prefer: now.prefer !== 0, reasons };
+
+  /** Whether every socket has a NAPI to poll and keeps its interrupts away. */
+  get engaged(): boolean {
+    return this.#waiting().length === 0 && this.#deferrals.length > 0;
+  }
+
+  /** One line for everything that is not as asked, as of now. */
+  get reasons(): readonly string[] {
+    const waiting = this.#waiting();
+    if (waiting.length === 0) return [...this.#reasons];
+    const queues =
+      this.#queues === undefined ? '' : ` queue ${waiting.map((i) => this.#queues![i]).join(', ')}`;
+    return [
+      ...this.#reasons,
+      `no busy polling on ${this.#interface}${queues}: the kernel names no NAPI to poll (up to Linux 6.12 it does after the first frame, since then at bind, if the driver maps queues to NAPIs)`,
+    ];
+  }
+
+  /** Who defers interrupts; empty before the first socket has a NAPI. */
+  get deferrals(): readonly InterruptDeferral[] {
+    return this.#deferrals;
+  }
+
+  /** Which sockets have no NAPI, by their place among the fds. */
+  #waiting(): number[] {
+    return this.#fds.flatMap((fd, i) => (incomingNapi(fd) === 0 ? [i] : []));
+  }
+
+  /**
+   * Defers the interrupts of NAPIs that sockets have come to know since the last call; does nothing when there are none.
+   *
+   * Call it after the first frames, from any namespace (coming back from another one needs CAP_SYS_ADMIN).
+   *
+   * @returns {@link BusyPoll.engaged}
+   */
+  engage(): boolean {
+    const known = this.#fds.map(incomingNapi).filter((id) => id !== 0 && !this.#settled.has(id));
+    const fresh = [...new Set(known)];
+    const everything = this.#deferrals.some(({ via }) => via === 'sysfs');
+    for (const id of fresh) this.#settled.add(id);
+    if (fresh.length > 0 && !everything) this.#defer(fresh);
+    return this.engaged;
+  }
+
+  /** Puts the interface's settings back; the options go with the sockets. Idempotent. @throws SystemError */
+  restore(): void {
+    using cleanup = new DisposableStack();
+    cleanup.use(this.#namespace);
+    for (const deferral of this.#deferrals) cleanup.use(deferral);
+  }
+
+  [Symbol.dispose](): void {
+    this.restore();
+  }
+
+  #defer(napiIds: readonly number[]): void {
+    try {
+      const deferral = inNamespace(this.#namespace, () =>
+        deferInterrupts(this.#interface, this.#wanted, napiIds),
+      );
+      this.#deferrals.push(deferral);
+      for (const reason of deferral.reasons) this.#reasons.add(reason);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      this.#reasons.add(error.message);
+    }
+  }
+}
+
+/** As withNetns(), without its privilege where the thread is there already. */
+function inNamespace<T>(namespace: NetworkNamespace, run: () => T): T {
+  using here = NetworkNamespace.current();
+  return here.id === namespace.id ? run() : withNetns(namespace, run);
 }
 
 /**
- * Returns the NAPI that a socket polls: that of the last frame it received.
+ * Makes sockets busy-poll, and the interrupts of the NAPIs that they poll wait while they do.
  *
- * @returns 0 before the first frame, and for ever where frames come without one, as those of generic XDP do: such a
- *   socket cannot busy-poll
- * @source socket(7), SO_INCOMING_NAPI_ID
- */
-export function incomingNapi(fd: number): number {
-  return readOption(fd, SO_INCOMING_NAPI_ID);
-}
-
-/** 0 where the kernel does not know the option. */
-function readOption(fd: number, option: number): number {
-  const value = new Int32Array(1);
-  return libc.getsockopt(fd, SOL_SOCKET, option, value, new Uint32Array([4])) < 0 ? 0 : value[0]!;
-}
-
-/** Busy polling of sockets on an interface, in effect until it is disposed of. */
-export interface BusyPoll extends EffectiveBusyPoll, Disposable {
-  /** who defers interrupts; undefined when nobody does, and softirqs go on polling beside us */
-  readonly deferral: InterruptDeferral | undefined;
-  /** puts the interface's settings back; the options go with the sockets. Idempotent */
-  restore(): void;
-}
-
-/**
- * Makes sockets busy-poll, and the interrupts of their interface wait while they do.
+ * Open it after the XDP program is attached. Once a socket is engaged its frames come only when it asks, by `recvfrom`
+ * or `sendto`, or after the timeout. What the kernel refuses is in `reasons`; the rest is in effect.
  *
- * Call it once the XDP program is attached. Afterwards frames come only when somebody asks: see docs/xdp.md. What the
- * kernel refuses is in `reasons`; the rest is in effect. The values are those of the socket that got least.
- *
- * @param fds - sockets on the interface; they need not have received anything
+ * @param fds - sockets on the interface, at least one; closed only after the result
  * @param interfaceName - in the calling thread's namespace
- * @param queues - the nicQueues of the sockets, for {@link deferInterrupts}
- * @throws RangeError for values that no kernel takes
+ * @param queues - the nicQueue of each socket, to be named in the reasons
+ * @throws RangeError for values that no kernel takes, once a socket is engaged
  */
 export function enableBusyPoll(
   fds: readonly number[],
@@ -120,35 +157,7 @@ export function enableBusyPoll(
   spec: BusyPollSpec = {},
   queues?: readonly number[],
 ): BusyPoll {
-  const wanted = { ...BUSY_POLL, ...spec };
-  const sockets = fds.map((fd) => setBusyPoll(fd, { ...wanted, prefer: true }));
-  const reasons = new Set(sockets.flatMap((socket) => socket.reasons));
-  const deferral = tryToDefer(interfaceName, wanted, queues, reasons);
-  const restore = (): void => deferral?.restore();
-  return {
-    usecs: Math.min(...sockets.map(({ usecs }) => usecs)),
-    budget: Math.min(...sockets.map(({ budget }) => budget)),
-    prefer: sockets.every(({ prefer }) => prefer),
-    deferral,
-    reasons: [...reasons],
-    restore,
-    [Symbol.dispose]: restore,
-  };
-}
-
-function tryToDefer(
-  name: string,
-  wanted: Required<BusyPollSpec>,
-  queues: readonly number[] | undefined,
-  reasons: Set<string>,
-): InterruptDeferral | undefined {
-  try {
-    const deferral = deferInterrupts(name, wanted, queues);
-    for (const reason of deferral.reasons) reasons.add(reason);
-    return deferral;
-  } catch (error) {
-    if (!(error instanceof SystemError)) throw error;
-    reasons.add(error.message);
-    return undefined;
-  }
+  const busyPoll = new BusyPoll(fds, interfaceName, spec, queues);
+  busyPoll.engage();
+  return busyPoll;
 }

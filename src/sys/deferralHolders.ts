@@ -1,10 +1,10 @@
+import { constants } from 'node:os';
 import { SystemError } from './error.ts';
 import { findFamily } from './netlink/genl.ts';
 import { listNapis, type Napi, setNapi } from './netlink/napis.ts';
-import { listNicQueues } from './netlink/nicQueues.ts';
 import { NetlinkSocket } from './netlink/socket.ts';
 import { mountSysfs, SysfsAttribute } from './sysfs.ts';
-import { NETDEV_CMD_NAPI_SET, NETDEV_CMD_QUEUE_GET, NETLINK_GENERIC } from './uapi/index.ts';
+import { NETDEV_CMD_NAPI_SET, NETLINK_GENERIC } from './uapi/index.ts';
 
 /** How interrupts of an interface wait for somebody to poll. */
 export interface Deferral {
@@ -30,32 +30,38 @@ export interface DeferralHolders extends Disposable {
 }
 
 /**
- * Finds the NAPIs that serve the receiving nicQueues given, or all NAPIs where the driver does not tell who serves
- * which.
+ * Finds the NAPIs of an interface of the calling thread's namespace that have these ids, or all of them.
  *
  * @returns undefined where NAPIs have no settings of their own (before Linux 6.13), or the interface has no NAPI now
+ * @throws SystemError ENOENT when the interface has NAPIs, but not one of these
  */
-export function napiHolders(ifindex: number, queues?: readonly number[]): DeferralHolders | undefined {
+export function napiHolders(ifindex: number, ids?: readonly number[]): DeferralHolders | undefined {
   using cleanup = new DisposableStack();
   const socket = cleanup.use(new NetlinkSocket(NETLINK_GENERIC));
   const family = findFamily(socket, 'netdev');
   if (!family?.commands.has(NETDEV_CMD_NAPI_SET)) return undefined;
   const listed = listNapis(socket, family, ifindex);
-  const told =
-    queues !== undefined && family.commands.has(NETDEV_CMD_QUEUE_GET)
-      ? listNicQueues(socket, family, ifindex).filter(({ id, type }) => type === 'rx' && queues.includes(id))
-      : [];
-  const serving = new Set(told.map(({ napiId }) => napiId));
-  const known = told.length === queues?.length && !serving.has(undefined);
-  const wanted = known ? listed.filter(({ id }) => serving.has(id)) : listed;
-  if (wanted.length === 0) return undefined;
-  const all = wanted.map((napi) => ({
-    napiId: napi.id,
-    was: deferralOf(napi),
-    set: (value: Deferral): void => setNapi(socket, family, napi.id, value),
-  }));
+  if (listed.length === 0) return undefined;
+  const missing = ids?.find((id) => !listed.some((napi) => napi.id === id));
+  if (missing !== undefined) throw noSuchNapi(missing, ifindex);
+  const all = listed
+    .filter(({ id }) => ids === undefined || ids.includes(id))
+    .map((napi) => ({
+      napiId: napi.id,
+      was: deferralOf(napi),
+      set: (value: Deferral): void => setNapi(socket, family, napi.id, value),
+    }));
   const open = cleanup.move();
   return { all, [Symbol.dispose]: () => open.dispose() };
+}
+
+function noSuchNapi(id: number, ifindex: number): SystemError {
+  return new SystemError('Cannot find', {
+    syscall: 'netlink(NETDEV_CMD_NAPI_GET)',
+    errno: constants.errno.ENOENT,
+    subject: `NAPI ${id} of interface ${ifindex}`,
+    hint: 'Drivers make NAPIs anew when they are set up anew: open the socket after attaching the program',
+  });
 }
 
 function deferralOf({ deferHardIrqs = 0, groFlushTimeoutNs = 0 }: Napi): Deferral {

@@ -18,8 +18,10 @@
  * References: the manual pages named beside each function; linux/if_link.h, linux/ethtool.h, linux/rtnetlink.h.
  */
 export { allowedCores, isolatedCores, parseCores, pinThread, setAllowedCores } from './affinity.ts';
-export type { BusyPoll, BusyPollOptions, BusyPollSpec, EffectiveBusyPoll } from './busyPoll.ts';
-export { BUSY_POLL, enableBusyPoll, incomingNapi, setBusyPoll } from './busyPoll.ts';
+export type { BusyPollSpec } from './busyPoll.ts';
+export { BUSY_POLL, BusyPoll, enableBusyPoll } from './busyPoll.ts';
+export type { BusyPollOptions, EffectiveBusyPoll } from './busyPollOptions.ts';
+export { incomingNapi, setBusyPoll } from './busyPollOptions.ts';
 export type { Capability, CapabilityFeature } from './capabilities.ts';
 export { capabilityHint, featureCapabilities, lockLimit, missingCapabilities } from './capabilities.ts';
 export { nowNs } from './clock.ts';

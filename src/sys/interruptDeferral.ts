@@ -72,19 +72,19 @@ export class InterruptDeferral implements Disposable {
  *
  * Both values are set together: on each NAPI where the kernel has settings there, else on the interface. NAPIs of veth
  * come with the XDP program and go with it, so attach first. Kernel traffic on a NAPI that nobody polls waits for up to
- * the timeout.
+ * the timeout: name those that are polled.
  *
- * @param queues - the nicQueues that will be polled: where the driver tells their NAPIs, no others are touched
+ * @param napiIds - the NAPIs that will be polled, all when absent; where only the interface has settings, all are touched
  * @throws RangeError for a value that the kernel cannot hold
  * @throws SystemError ENODEV when the interface is missing, EPERM without CAP_NET_ADMIN or, where only sysfs has the
- *   settings, CAP_SYS_ADMIN; nothing is changed then
+ *   settings, CAP_SYS_ADMIN, ENOENT for a NAPI that the interface does not have; nothing is changed then
  * @source Documentation/networking/napi.rst, "IRQ mitigation"
  * @since Linux 5.8; single NAPIs since 6.13
  */
 export function deferInterrupts(
   name: string,
   { deferHardIrqs, groFlushTimeoutNs }: Deferral,
-  queues?: readonly number[],
+  napiIds?: readonly number[],
 ): InterruptDeferral {
   const wanted = {
     deferHardIrqs: checkRange('polls before interrupts', deferHardIrqs, MAX_DEFER_HARD_IRQS),
@@ -92,7 +92,7 @@ export function deferInterrupts(
   };
   const { index } = link(name);
   const reasons: string[] = [];
-  return deferNapis(name, index, wanted, queues, reasons) ?? deferInterface(name, wanted, reasons);
+  return deferNapis(name, index, wanted, napiIds, reasons) ?? deferInterface(name, wanted, reasons);
 }
 
 function checkRange(what: string, value: number, max: number): number {
@@ -105,11 +105,11 @@ function deferNapis(
   name: string,
   index: number,
   wanted: Deferral,
-  queues: readonly number[] | undefined,
+  napiIds: readonly number[] | undefined,
   reasons: string[],
 ): InterruptDeferral | undefined {
   using cleanup = new DisposableStack();
-  const holders = napiHolders(index, queues);
+  const holders = napiHolders(index, napiIds);
   if (!holders) {
     reasons.push(
       `All of ${name} defers interrupts: no NAPI of it has settings of its own (netlink family netdev)`,
