@@ -43,7 +43,8 @@ export type { FlowMetadata } from './flowMetadata.ts';
 export { asksDriver } from './flowMetadata.ts';
 export type { FlowProgramSpec } from './flowProgram.ts';
 export { flowProgramSpec } from './flowProgram.ts';
-export type { FlowSpec } from './flowSpec.ts';
+export type { Destination, FlowSpec } from './flowSpec.ts';
+export { destinationsOf } from './flowSpec.ts';
 export {
   METADATA_HARDWARE_NS,
   METADATA_HAS_HARDWARE_NS,
@@ -58,7 +59,7 @@ export {
   METADATA_VLAN_TCI,
 } from './frameMetadata.ts';
 export type { Operand } from './instructionBuffer.ts';
-export type { XdpLinkInfo, XdpMode, XdpTarget } from './link.ts';
+export type { XdpAttachOptions, XdpLinkInfo, XdpMode, XdpTarget } from './link.ts';
 export { XdpLink } from './link.ts';
 export type { MapData, MapSpec, MapType, MapUpdate } from './map.ts';
 export { BpfMap, possibleCpus } from './map.ts';

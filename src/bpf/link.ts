@@ -1,9 +1,11 @@
 import { constants } from 'node:os';
-import { type AttachedXdp, Fd, type Link, links, SystemError } from '../sys/index.ts';
+import { Fd, type Link, links, SystemError } from '../sys/index.ts';
 import * as k from '../sys/uapi/index.ts';
 import { BpfStruct, bpf } from './bpfCall.ts';
 import type { BpfProgram } from './program.ts';
-import { programInfo, readObjectInfo } from './programInfo.ts';
+import { readObjectInfo } from './programInfo.ts';
+import type { ProgramSpec } from './programSpec.ts';
+import { describeOccupant, detachOccupant } from './xdpOccupant.ts';
 
 /**
  * Where an XDP program runs: `native` in the driver, before the kernel makes a packet of the frame; `generic` after that,
@@ -13,6 +15,12 @@ export type XdpMode = 'native' | 'generic';
 
 /** The interface to attach to, in the calling thread's namespace. */
 export type XdpTarget = Pick<Link, 'name' | 'index'>;
+
+/** What to do about a program that is attached already. */
+export interface XdpAttachOptions {
+  /** take it off, whoever it belongs to, and tell so in {@link XdpLink.replaced}; default false: refuse, and name it */
+  readonly replace?: boolean;
+}
 
 /** What the kernel tells of a link. */
 export interface XdpLinkInfo {
@@ -26,6 +34,9 @@ const modeFlags: Record<XdpMode, number> = {
   native: k.XDP_FLAGS_DRV_MODE,
   generic: k.XDP_FLAGS_SKB_MODE,
 };
+
+/** What the kernel answers when there is a program already, in this mode or in another. */
+const OCCUPIED: ReadonlySet<string> = new Set(['EBUSY', 'EEXIST']);
 
 /** What a driver answers when it cannot run programs, or not as it is set up now: generic mode may still work. */
 const DRIVER_REFUSALS: ReadonlySet<string> = new Set(['EOPNOTSUPP', 'EINVAL', 'ERANGE', 'ENOMEM', 'ENOSPC']);
@@ -42,33 +53,44 @@ export class XdpLink implements Disposable {
   readonly mode: XdpMode;
   /** why it is generic although native was tried; undefined when as asked */
   readonly modeReason: string | undefined;
+  /** the program of somebody else that was taken off on request: its id, name, age and holder; undefined when none */
+  readonly replaced: string | undefined;
   readonly #fd: Fd;
   readonly #subject: string;
 
-  private constructor(fd: number, mode: XdpMode, modeReason: string | undefined, subject: string) {
+  private constructor({ fd, mode, modeReason }: Attached, subject: string, replaced: string | undefined) {
     this.#fd = new Fd(fd, `XDP link of ${subject}`);
     this.mode = mode;
     this.modeReason = modeReason;
+    this.replaced = replaced;
     this.#subject = subject;
   }
 
   /**
    * Attaches a program to an interface.
    *
-   * @param mode - `auto` tries native mode and falls back to generic, which {@link XdpLink.modeReason} reports
-   * @throws SystemError EBUSY or EEXIST when there is an XDP program already; the message names it
-   * @throws SystemError ENODEV without such an interface, EPERM without CAP_NET_ADMIN, EOPNOTSUPP when `mode` is
-   *   `native` and the driver cannot
+   * Replacing a program leaves a moment in which frames go to the kernel. {@link XdpLink.replaced} tells what it was.
+   *
+   * @param mode - `auto` tries native mode and falls back to generic, which {@link XdpLink.modeReason} reports; a
+   *   program that is bound to its device runs in native mode only
+   * @throws SystemError EBUSY or EEXIST when there is an XDP program already; the message names it and who holds it
+   * @throws SystemError ENODEV without such an interface, EPERM without CAP_NET_ADMIN (to replace: CAP_SYS_ADMIN),
+   *   EOPNOTSUPP when `mode` is `native` and the driver cannot, ERANGE when frames may be too long for the program
    */
-  static attach(program: BpfProgram, target: XdpTarget, mode: XdpMode | 'auto' = 'auto'): XdpLink {
-    const first = mode === 'auto' ? 'native' : mode;
-    const fd = create(program, target, first);
-    if (fd >= 0) return new XdpLink(fd, first, undefined, target.name);
-    const error = attachError(-fd, first, target);
-    if (mode !== 'auto' || !DRIVER_REFUSALS.has(error.code)) throw error;
-    const genericFd = create(program, target, 'generic');
-    if (genericFd >= 0) return new XdpLink(genericFd, 'generic', error.message, target.name);
-    throw attachError(-genericFd, 'generic', target);
+  static attach(
+    program: BpfProgram,
+    target: XdpTarget,
+    mode: XdpMode | 'auto' = 'auto',
+    { replace = false }: XdpAttachOptions = {},
+  ): XdpLink {
+    let attached = tryModes(program, target, mode);
+    let replaced: string | undefined;
+    if (replace && attached instanceof SystemError && OCCUPIED.has(attached.code)) {
+      replaced = detachOccupant(target);
+      attached = tryModes(program, target, mode);
+    }
+    if (attached instanceof SystemError) throw attached;
+    return new XdpLink(attached, target.name, replaced);
   }
 
   /** Has another program take over, without a frame in between that none has seen. @throws SystemError */
@@ -111,6 +133,24 @@ export class XdpLink implements Disposable {
   }
 }
 
+interface Attached {
+  readonly fd: number;
+  readonly mode: XdpMode;
+  readonly modeReason: string | undefined;
+}
+
+function tryModes(program: BpfProgram, target: XdpTarget, mode: XdpMode | 'auto'): Attached | SystemError {
+  const first = mode === 'auto' ? 'native' : mode;
+  const fd = create(program, target, first);
+  if (fd >= 0) return { fd, mode: first, modeReason: undefined };
+  const error = attachError(-fd, first, program, target);
+  const final = mode !== 'auto' || program.spec.boundTo !== undefined;
+  if (final || !DRIVER_REFUSALS.has(error.code)) return error;
+  const genericFd = create(program, target, 'generic');
+  if (genericFd >= 0) return { fd: genericFd, mode: 'generic', modeReason: error.message };
+  return attachError(-genericFd, 'generic', program, target);
+}
+
 function create(program: BpfProgram, target: XdpTarget, mode: XdpMode): number {
   const attr = new BpfStruct(k.bpf_attr_link_create.sizeof);
   attr.set(k.bpf_attr_link_create.prog_fd, program.fd);
@@ -120,32 +160,44 @@ function create(program: BpfProgram, target: XdpTarget, mode: XdpMode): number {
   return bpf(k.BPF_LINK_CREATE, attr);
 }
 
-function attachError(errno: number, mode: XdpMode, target: XdpTarget): SystemError {
-  const init = { syscall: 'bpf(BPF_LINK_CREATE)', subject: target.name, errno, ...evidence(errno, target) };
-  return new SystemError(`Cannot attach XDP program in ${mode} mode to`, init);
+function attachError(errno: number, mode: XdpMode, program: BpfProgram, target: XdpTarget): SystemError {
+  return new SystemError(`Cannot attach XDP program in ${mode} mode to`, {
+    syscall: 'bpf(BPF_LINK_CREATE)',
+    subject: target.name,
+    errno,
+    ...evidence(errno, mode, program.spec, target),
+  });
 }
 
-/** Looks at the interface for what stands behind an errno; finds nothing when that has changed meanwhile. */
-function evidence(errno: number, { name, index }: XdpTarget): { errno?: number; hint?: string } {
-  const { EBUSY, EEXIST, EINVAL, ENODEV } = constants.errno;
-  if (errno !== EBUSY && errno !== EEXIST && errno !== EINVAL) return {};
-  const found = links().find((each) => each.index === index);
-  // NB: the kernel answers EINVAL, as to a program that the driver cannot take.
-  if (!found) return { errno: ENODEV, hint: `No interface of this network namespace has index ${index}` };
-  return found.xdp && errno !== EINVAL ? { hint: describeOccupant(name, found.xdp) } : {};
-}
-
-function describeOccupant(name: string, { programId, mode }: AttachedXdp): string {
-  const remedy = `end the process that holds it, or detach it with \`ip link set dev ${name} xdp off\``;
-  return `${describeProgram(programId)} is attached in ${mode} mode: ${remedy}`;
-}
-
-/** NB: it may have gone meanwhile, and asking for it needs CAP_SYS_ADMIN, which attaching does not. */
-function describeProgram(id: number): string {
-  try {
-    const { name, wallLoadedAt, createdByUid } = programInfo(id);
-    return `XDP program ${id} (${name || 'unnamed'}), loaded ${wallLoadedAt.toISOString()} by uid ${createdByUid},`;
-  } catch {
-    return `XDP program ${id}`;
+/** Looks for what stands behind an errno, since the kernel says no more; finds nothing when that has changed meanwhile. */
+function evidence(
+  errno: number,
+  mode: XdpMode,
+  { boundTo, frags }: ProgramSpec,
+  target: XdpTarget,
+): { errno?: number; hint?: string } {
+  const { EBUSY, EEXIST, EINVAL, ENODEV, ERANGE } = constants.errno;
+  if (errno === EBUSY || errno === EEXIST) {
+    const occupant = describeOccupant(target);
+    if (occupant === undefined) return {};
+    const remedy = `detach it with \`ip link set dev ${target.name} xdp off\`, or ask to \`replace\` it`;
+    return { hint: `${occupant}: end the process that holds it, ${remedy}` };
   }
+  if (errno === ERANGE && !frags) {
+    return {
+      hint: "The mtu, a veth's that of its peer, is too large for one buffer: lower it, or use `frags`",
+    };
+  }
+  if (errno !== EINVAL) return {};
+  // NB: the kernel answers EINVAL, as to a program that the driver cannot take.
+  if (!links().some((each) => each.index === target.index)) {
+    return { errno: ENODEV, hint: `No interface of this network namespace has index ${target.index}` };
+  }
+  if (boundTo !== undefined && boundTo !== target.index) {
+    return { hint: `It is bound to the interface with index ${boundTo}, this one has ${target.index}` };
+  }
+  if (boundTo !== undefined && mode === 'generic') {
+    return { hint: 'It is bound to a device, to ask its driver, which generic mode comes too late for' };
+  }
+  return {};
 }

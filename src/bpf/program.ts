@@ -14,6 +14,7 @@ import { readVerifierLog, VerifierError } from './verifierError.ts';
 const programTypes: Record<ProgramType, number> = {
   xdp: k.BPF_PROG_TYPE_XDP,
   socket_filter: k.BPF_PROG_TYPE_SOCKET_FILTER,
+  sched_cls: k.BPF_PROG_TYPE_SCHED_CLS,
 };
 
 const EAGAIN = 11;

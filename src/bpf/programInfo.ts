@@ -25,6 +25,12 @@ const MAX_USED_MAPS = 64;
  * @throws SystemError ENOENT when there is none, EPERM without CAP_SYS_ADMIN
  */
 export function programInfo(id: number): ProgramInfo {
+  using fd = openProgram(id);
+  return programInfoOf(fd.fd);
+}
+
+/** Opens the program with `id`, whoever loaded it. @throws SystemError as {@link programInfo} */
+export function openProgram(id: number): Fd {
   const attr = new BpfStruct(k.bpf_attr_get_id.sizeof);
   attr.set(k.bpf_attr_get_id.prog_id, id);
   const result = bpf(k.BPF_PROG_GET_FD_BY_ID, attr);
@@ -35,8 +41,7 @@ export function programInfo(id: number): ProgramInfo {
       subject: String(id),
     });
   }
-  using fd = new Fd(result, `BPF program ${id}`);
-  return programInfoOf(fd.fd);
+  return new Fd(result, `BPF program ${id}`);
 }
 
 /** Returns what the kernel tells of the program that descriptor `fd` stands for. */

@@ -2,7 +2,7 @@ import type { Assembly } from './assembly.ts';
 import type { MapSpec } from './map.ts';
 
 /** Kinds of programs, as bpftool names them. */
-export type ProgramType = 'xdp' | 'socket_filter';
+export type ProgramType = 'xdp' | 'socket_filter' | 'sched_cls';
 
 /** What a {@link BpfProgram} is loaded from: plain data, built without privileges. */
 export interface ProgramSpec {

@@ -121,8 +121,9 @@ test('XdpLink names the program that holds the interface, in the same mode and i
     using _held = XdpLink.attach(holder, here, 'native');
     const year = new Date().getFullYear();
     const expected = new RegExp(
-      `XDP program ${holder.info().id} \\(xdp_pass\\), loaded ${year}-.*Z by uid 0, is attached in native mode: ` +
-        'end the process that holds it, or detach it with `ip link set dev here xdp off`',
+      `XDP program ${holder.info().id} \\(xdp_pass\\), loaded ${year}-.*Z by uid 0, is attached in native mode ` +
+        `by process ${process.pid} \\(.*\\): end the process that holds it, ` +
+        'detach it with `ip link set dev here xdp off`, or ask to `replace` it',
     );
     assert.throws(() => XdpLink.attach(program, here), systemError('EBUSY', expected));
     assert.throws(() => XdpLink.attach(program, here, 'generic'), systemError('EEXIST', expected));
