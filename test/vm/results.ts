@@ -27,9 +27,10 @@ export class GuestResults {
     return this.#kernel;
   }
 
-  /** the test that began last and has not ended */
-  get running(): string {
-    return this.#running.join(' › ');
+  /** how far the guest has come, for people */
+  get place(): string {
+    if (this.#kernel === undefined) return 'while it booted';
+    return this.#running.length === 0 ? 'between tests' : `in "${this.#running.join(' › ')}"`;
   }
 
   /** every test has ended */

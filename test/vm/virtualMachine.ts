@@ -1,20 +1,19 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { findTool } from '../support/debianTools.ts';
 import type { GuestEvent } from './guest/events.ts';
-import { type GuestTask, writeInitramfs } from './initramfs.ts';
+import type { GuestTask } from './initramfs.ts';
 import { VM_ROOT } from './packages.ts';
 import { QEMU, QEMU_DATA, qemuEnv } from './qemu.ts';
 import { GuestResults } from './results.ts';
 
 /** What to boot, and what to run there. */
 export interface VmSpec extends GuestTask {
-  /** of the guest kernel, as `uname -r` prints it */
-  readonly kernel: string;
   /** arguments for QEMU that make the network interfaces */
   readonly devices: readonly string[];
   /** gives up after so long, booting included [ms] */
@@ -62,8 +61,9 @@ export async function runInVm(spec: VmSpec): Promise<GuestResults> {
     clearTimeout(timer);
   }
   if (results.finished) return results;
-  const where = results.running === '' ? 'while it booted' : `in "${results.running}"`;
-  throw new Error(`The guest died ${where}. Its console's last lines:\n${lines.slice(-30).join('\n')}`);
+  throw new Error(
+    `The guest died ${results.place}. Its console's last lines:\n${lines.slice(-60).join('\n')}`,
+  );
 }
 
 /** Writes the archive to a file without a name, which is gone with the last process that has it open. */
@@ -71,7 +71,11 @@ function openInitramfs(spec: VmSpec): number {
   const folder = mkdtempSync(join(tmpdir(), 'barewire-vm-'));
   try {
     const path = join(folder, 'initramfs');
-    writeInitramfs(path, spec.kernel, spec);
+    // A process of its own, since the function of Node that removes types says each time that it may change.
+    const script = fileURLToPath(new URL('./buildInitramfs.ts', import.meta.url));
+    const args = ['--disable-warning=ExperimentalWarning', script, path, JSON.stringify(spec)];
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`Cannot write the guest's root file system: ${stderr}`);
     return openSync(path, 'r');
   } finally {
     rmSync(folder, { recursive: true });

@@ -15,7 +15,7 @@ let ended = false;
 for await (const { type, data } of run({ files: [...files], isolation: 'none' })) {
   // Behind the plan of the root come the runner's own sums, which the host counts itself.
   ended ||= type === 'test:plan' && data.nesting === 0;
-  if (type === 'test:start') report({ event: 'begin', nesting: data.nesting, name: data.name });
+  if (type === 'test:dequeue') report({ event: 'begin', nesting: data.nesting, name: data.name });
   if (type === 'test:diagnostic' && !ended)
     report({ event: 'note', nesting: data.nesting, text: data.message });
   if (type === 'test:pass' || type === 'test:fail') {
