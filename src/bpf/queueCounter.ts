@@ -24,7 +24,10 @@ export interface QueueCounterSpec {
   readonly interface: string;
   readonly flow: CountedFlow;
   /**
-   * where the program runs; default `generic`, which leaves the driver as it is: many reset their rings for a native one
+   * where the program runs; default `auto`, as for an XdpInterface.
+   *
+   * NB: ask in the mode in which frames will be taken. On veth generic mode numbers the same frames one lower (the
+   * driver leaves the sender's transmit queue where the kernel expects a receive queue plus one).
    */
   readonly attach?: XdpMode | 'auto';
 }
@@ -37,6 +40,8 @@ const COUNTS = 'queue_counts';
  * Matches as the flow program does: fragments are not counted, VLAN tags are stepped over.
  */
 export class QueueCounter implements Disposable {
+  /** where the program runs */
+  readonly attachMode: XdpMode;
   readonly #program: BpfProgram;
   readonly #link: XdpLink;
   readonly #counts: BpfMap;
@@ -51,7 +56,8 @@ export class QueueCounter implements Disposable {
     const target = link(spec.interface);
     using cleanup = new DisposableStack();
     this.#program = cleanup.use(BpfProgram.load(queueCounterSpec(spec.flow, target.rxQueues)));
-    this.#link = XdpLink.attach(this.#program, target, spec.attach ?? 'generic');
+    this.#link = XdpLink.attach(this.#program, target, spec.attach ?? 'auto');
+    this.attachMode = this.#link.mode;
     this.#counts = this.#program.map(COUNTS);
     cleanup.move();
   }

@@ -23,6 +23,8 @@
  * net/xdp/xsk.c.
  */
 export type { XdpCopyMode } from './bindQueue.ts';
+export type { FlowQueue, FlowQueueSpec } from './flowQueue.ts';
+export { flowQueue } from './flowQueue.ts';
 export type { FrameRingsOptions } from './frameRings.ts';
 export { FrameRings } from './frameRings.ts';
 export { XdpGroup } from './group.ts';

@@ -140,7 +140,7 @@ privileged('a QueueCounter refuses an interface with an XDP program, and names t
     using program = BpfProgram.load(verdictProgramSpec('XDP_PASS'));
     using _link = XdpLink.attach(program, link('lo'), 'generic');
     assert.throws(
-      () => new QueueCounter({ interface: 'lo', flow: { port: 9000 } }),
+      () => new QueueCounter({ interface: 'lo', flow: { port: 9000 }, attach: 'generic' }),
       (error) => error instanceof SystemError && error.code === 'EBUSY' && /xdp_pass/.test(error.message),
     );
   });
