@@ -142,6 +142,41 @@ export const hints: readonly Hint[] = [
     hint: 'The next hop is on no link that is up: `ip route` lists what is reachable',
   },
   {
+    syscall: 'setsockopt(SO_PREFER_BUSY_POLL)',
+    code: 'EPERM',
+    hint: 'Preferred busy polling needs CAP_NET_ADMIN: run as root, or grant it with `setcap cap_net_admin+ep NODE`',
+  },
+  {
+    syscall: 'setsockopt(SO_PREFER_BUSY_POLL)',
+    code: 'ENOPROTOOPT',
+    hint: 'This kernel was built without CONFIG_NET_RX_BUSY_POLL, or is older than Linux 5.11: `uname -r` tells',
+  },
+  {
+    syscall: 'setsockopt(SO_BUSY_POLL_BUDGET)',
+    code: 'EPERM',
+    hint: 'A larger busy-poll budget needs CAP_NET_ADMIN: run as root, or grant it with `setcap cap_net_admin+ep NODE`',
+  },
+  {
+    syscall: 'setsockopt(SO_BUSY_POLL_BUDGET)',
+    code: 'EINVAL',
+    hint: 'A busy-poll budget is at most 65535, and 64 is what drivers expect',
+  },
+  {
+    syscall: 'netlink(NETDEV_CMD_NAPI_SET)',
+    code: 'EPERM',
+    hint: 'Settings of a NAPI need CAP_NET_ADMIN in the first user namespace: run as root of the host',
+  },
+  {
+    syscall: 'fsopen(sysfs)',
+    code: 'EPERM',
+    hint: 'Settings of an interface that only sysfs has need CAP_SYS_ADMIN, to mount the sysfs of the network namespace: run as root',
+  },
+  {
+    syscall: 'open(sysfs)',
+    code: 'ENOENT',
+    hint: 'The interface is gone from this network namespace, or this kernel lacks the setting (napi_defer_hard_irqs needs Linux 5.8): `ip link` and `uname -r` tell',
+  },
+  {
     syscall: 'sched_setaffinity',
     code: 'EINVAL',
     hint: 'The core is not there or not allowed for this process: `taskset -p $$` shows the allowed ones',

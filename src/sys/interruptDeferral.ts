@@ -123,13 +123,25 @@ function deferNapis(
   try {
     setAll(holders.all, wanted);
   } catch (error) {
-    // Root of a user namespace of its own may not change NAPIs, but may change its interfaces in sysfs.
     if (!(error instanceof SystemError) || error.code !== 'EPERM') throw error;
-    reasons.push(error.message);
-    return undefined;
+    return deferInstead(name, wanted, reasons, error);
   }
   cleanup.move();
   return new InterruptDeferral('netdev', holders, was, reasons);
+}
+
+/** Root of a user namespace of its own may not change NAPIs, but may change its interfaces in sysfs. */
+function deferInstead(
+  name: string,
+  wanted: Deferral,
+  reasons: string[],
+  refusal: SystemError,
+): InterruptDeferral {
+  try {
+    return deferInterface(name, wanted, [...reasons, refusal.message]);
+  } catch {
+    throw refusal;
+  }
 }
 
 /**
