@@ -13,11 +13,13 @@
  * Invariants
  * - Maps are referred to by name; descriptors go into a copy of the code when it is loaded, never into the spec.
  * - A refusal by the verifier is a VerifierError with the whole log, the verdict and the assembler line.
- * - Programs are attached by a link, which the kernel takes down with the process that holds it.
+ * - Programs are attached by a link, which the kernel takes down with the process that holds it, unless it is pinned.
  * - The flow program sends nothing but its flows to sockets, passes everything else to the kernel, and counts each frame
  *   once. Fragments, IPv4 options, IPv6 extension headers and VLAN tags: see {@link flowProgramSpec}.
+ * - Nothing is pinned, and nobody else's program replaced, unless asked for.
  *
- * Not here: AF_XDP sockets (`xdp/`), programs compiled from C, BTF, frames in several buffers (XDP_HAS_FRAGS).
+ * Not here: AF_XDP sockets (`xdp/`), programs compiled from C; of BTF no more than the ids of the kernel's functions,
+ * those of modules left out.
  *
  * References: RFC 9669, bpf(2), linux/bpf.h, Documentation/bpf/, Documentation/networking/af_xdp.rst.
  */
@@ -70,6 +72,8 @@ export { programInfo } from './programInfo.ts';
 export type { ProgramSpec, ProgramType } from './programSpec.ts';
 export type { CountedFlow, QueueCounterSpec } from './queueCounter.ts';
 export { QueueCounter, queueCounterSpec, readQueueCounts } from './queueCounter.ts';
+export type { RedirectProgramSpec } from './redirectProgram.ts';
+export { redirectProgramSpec } from './redirectProgram.ts';
 export type { Register } from './registers.ts';
 export { r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10 } from './registers.ts';
 export type { Injection, TestRun, TestRunResult } from './testRun.ts';

@@ -2,6 +2,7 @@ import { constants } from 'node:os';
 import { Fd, type Link, links, SystemError } from '../sys/index.ts';
 import * as k from '../sys/uapi/index.ts';
 import { BpfStruct, bpf } from './bpfCall.ts';
+import { pinObject } from './pin.ts';
 import type { BpfProgram } from './program.ts';
 import { readObjectInfo } from './programInfo.ts';
 import type { ProgramSpec } from './programSpec.ts';
@@ -30,6 +31,8 @@ export interface XdpLinkInfo {
   readonly ifindex: number;
 }
 
+const ACTION = 'Cannot attach XDP program';
+
 const modeFlags: Record<XdpMode, number> = {
   native: k.XDP_FLAGS_DRV_MODE,
   generic: k.XDP_FLAGS_SKB_MODE,
@@ -44,7 +47,8 @@ const DRIVER_REFUSALS: ReadonlySet<string> = new Set(['EOPNOTSUPP', 'EINVAL', 'E
 /**
  * An XDP program attached to an interface.
  *
- * The kernel detaches it when the link is closed, also by the end of the process, kill -9 included.
+ * The kernel detaches it when the link is closed, also by the end of the process, kill -9 included; a link that was
+ * pinned on request is the exception.
  *
  * @since Linux 5.9
  */
@@ -57,6 +61,7 @@ export class XdpLink implements Disposable {
   readonly replaced: string | undefined;
   readonly #fd: Fd;
   readonly #subject: string;
+  #pinned = false;
 
   private constructor({ fd, mode, modeReason }: Attached, subject: string, replaced: string | undefined) {
     this.#fd = new Fd(fd, `XDP link of ${subject}`);
@@ -89,7 +94,7 @@ export class XdpLink implements Disposable {
       replaced = detachOccupant(target);
       attached = tryModes(program, target, mode);
     }
-    if (attached instanceof SystemError) throw attached;
+    if (attached instanceof SystemError) throw withReplaced(attached, replaced);
     return new XdpLink(attached, target.name, replaced);
   }
 
@@ -118,18 +123,33 @@ export class XdpLink implements Disposable {
     };
   }
 
-  /** Detaches the program. Idempotent. */
+  /**
+   * Gives the link a name in a BPF file system: from then on neither {@link XdpLink.close} nor the end of the process
+   * detaches the program, but removing the file.
+   *
+   * @throws SystemError EEXIST, ENOENT, and EPERM when `path` is in no BPF file system
+   */
+  pin(path: string): void {
+    pinObject(this.#fd.fd, path, `link of ${this.#subject}`);
+    this.#pinned = true;
+  }
+
+  /** Detaches the program, unless the link is pinned. Idempotent. */
   close(): void {
     if (this.#fd.closed) return;
-    // NB: closing detaches with the last descriptor only, and a child process between fork and exec has one too.
-    const attr = new BpfStruct(k.bpf_attr_link_detach.sizeof);
-    attr.set(k.bpf_attr_link_detach.link_fd, this.#fd.fd);
-    bpf(k.BPF_LINK_DETACH, attr);
+    if (!this.#pinned) this.#detach();
     this.#fd.close();
   }
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #detach(): void {
+    // NB: closing detaches with the last descriptor only, and a child process between fork and exec has one too.
+    const attr = new BpfStruct(k.bpf_attr_link_detach.sizeof);
+    attr.set(k.bpf_attr_link_detach.link_fd, this.#fd.fd);
+    bpf(k.BPF_LINK_DETACH, attr);
   }
 }
 
@@ -151,6 +171,17 @@ function tryModes(program: BpfProgram, target: XdpTarget, mode: XdpMode | 'auto'
   return attachError(-genericFd, 'generic', program, target);
 }
 
+/** A program that was taken off stays off when ours could not be attached: the error must tell. */
+function withReplaced(error: SystemError, replaced: string | undefined): SystemError {
+  if (replaced === undefined) return error;
+  return new SystemError(`${ACTION}, after another was taken off, to`, {
+    syscall: error.syscall,
+    errno: -error.errno,
+    subject: error.subject ?? '',
+    hint: [error.hint, `Taken off and not put back: ${replaced}`].filter(Boolean).join('. '),
+  });
+}
+
 function create(program: BpfProgram, target: XdpTarget, mode: XdpMode): number {
   const attr = new BpfStruct(k.bpf_attr_link_create.sizeof);
   attr.set(k.bpf_attr_link_create.prog_fd, program.fd);
@@ -161,7 +192,7 @@ function create(program: BpfProgram, target: XdpTarget, mode: XdpMode): number {
 }
 
 function attachError(errno: number, mode: XdpMode, program: BpfProgram, target: XdpTarget): SystemError {
-  return new SystemError(`Cannot attach XDP program in ${mode} mode to`, {
+  return new SystemError(`${ACTION} in ${mode} mode to`, {
     syscall: 'bpf(BPF_LINK_CREATE)',
     subject: target.name,
     errno,

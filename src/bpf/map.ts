@@ -3,6 +3,7 @@ import { libc } from '../ffi/index.ts';
 import { Fd, SystemError } from '../sys/index.ts';
 import * as k from '../sys/uapi/index.ts';
 import { BpfStruct, bpf } from './bpfCall.ts';
+import { pinObject } from './pin.ts';
 
 /** Kinds of maps, as bpftool names them. */
 export type MapType = 'array' | 'hash' | 'percpu_array' | 'percpu_hash' | 'xskmap';
@@ -141,6 +142,15 @@ export class BpfMap implements Disposable {
     if (result === -ENOENT) return false;
     this.#check(result, 'delete', 'BPF_MAP_DELETE_ELEM', key);
     return true;
+  }
+
+  /**
+   * Gives the map a name in a BPF file system: it then lives until the file is removed.
+   *
+   * @throws SystemError EEXIST, ENOENT, and EPERM when `path` is in no BPF file system
+   */
+  pin(path: string): void {
+    pinObject(this.fd, path, `map ${this.spec.name}`);
   }
 
   /** Lets go of the map. Idempotent. */

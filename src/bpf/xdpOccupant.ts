@@ -19,7 +19,7 @@ interface XdpLinkFound extends Disposable {
  * Tells what is attached to an interface, for humans: id, name, when it was loaded and by whom, and which processes
  * hold it; undefined when nothing is.
  *
- * `XDP program 12 (xdp_pass), loaded 2026-01-31T12:00:00.000Z by uid 0, is attached in native mode by process 77 (node)`
+ * `XDP program 12 (xdp_pass), loaded 2026-01-31T12:00:00.000Z by uid 0, attached in native mode by process 77 (node)`
  */
 export function describeOccupant(target: Target): string | undefined {
   const found = attachedTo(target);
@@ -53,14 +53,14 @@ function attachedTo({ index }: Target): AttachedXdp | undefined {
 }
 
 function describe(target: Target, { programId, mode }: AttachedXdp): string {
-  return `${describeProgram(programId)} is attached in ${mode} mode${describeHolders(target, programId)}`;
+  return `${describeProgram(programId)}, attached in ${mode} mode${describeHolders(target, programId)}`;
 }
 
 /** NB: it may have gone meanwhile, and asking for it needs CAP_SYS_ADMIN, which attaching does not. */
 function describeProgram(id: number): string {
   try {
     const { name, wallLoadedAt, createdByUid } = programInfo(id);
-    return `XDP program ${id} (${name || 'unnamed'}), loaded ${wallLoadedAt.toISOString()} by uid ${createdByUid},`;
+    return `XDP program ${id} (${name || 'unnamed'}), loaded ${wallLoadedAt.toISOString()} by uid ${createdByUid}`;
   } catch {
     return `XDP program ${id}`;
   }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import {
@@ -22,7 +23,13 @@ import {
 } from '../../src/sys/index.ts';
 import { linkMessage } from '../../src/sys/netlink/linkChange.ts';
 import { withNetlink } from '../../src/sys/netlink/socket.ts';
-import { IFLA_XDP } from '../../src/sys/uapi/index.ts';
+import {
+  IFLA_XDP,
+  IFLA_XDP_FD,
+  IFLA_XDP_FLAGS,
+  XDP_FLAGS_DRV_MODE,
+  XDP_FLAGS_SKB_MODE,
+} from '../../src/sys/uapi/index.ts';
 import { requireRoot } from '../support/requirements.ts';
 
 /** What `assert.throws` compares a SystemError with. */
@@ -30,8 +37,6 @@ const systemError = (code: string, message: RegExp): object => ({ name: 'SystemE
 
 /** @source linux/fcntl.h */
 const F_DUPFD_CLOEXEC = 1030;
-/** @source linux/if_link.h */
-const IFLA_XDP_FD = 1;
 
 /** Runs `fn` in a namespace of its own with a veth pair, both ends up. */
 function withVeth(t: TestContext, fn: (here: Link, there: Link) => void): void {
@@ -121,7 +126,7 @@ test('XdpLink names the program that holds the interface, in the same mode and i
     using _held = XdpLink.attach(holder, here, 'native');
     const year = new Date().getFullYear();
     const expected = new RegExp(
-      `XDP program ${holder.info().id} \\(xdp_pass\\), loaded ${year}-.*Z by uid 0, is attached in native mode ` +
+      `XDP program ${holder.info().id} \\(xdp_pass\\), loaded ${year}-.*Z by uid 0, attached in native mode ` +
         `by process ${process.pid} \\(.*\\): end the process that holds it, ` +
         'detach it with `ip link set dev here xdp off`, or ask to `replace` it',
     );
@@ -130,16 +135,150 @@ test('XdpLink names the program that holds the interface, in the same mode and i
   });
 });
 
+test('XdpLink names every process that holds the link of another program', (t) => {
+  withVeth(t, (here) => {
+    using program = BpfProgram.load(verdictProgramSpec('XDP_PASS'));
+    using _held = XdpLink.attach(program, here);
+    const number = openDescriptors().find((fd) => fd.target === 'anon_inode:bpf_link')?.number;
+    assert.ok(number !== undefined);
+    const child = spawn('sleep', ['60'], { stdio: ['ignore', 'ignore', 'ignore', number] });
+    t.after(() => child.kill());
+    const both = [`${process.pid} \\(.*\\)`, `${child.pid} \\(.*\\)`].sort(
+      (a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10),
+    );
+    assert.throws(
+      () => XdpLink.attach(program, here),
+      systemError('EBUSY', new RegExp(`attached in native mode by processes ${both.join(', ')}: `)),
+    );
+  });
+});
+
+/** Attaches a program as `ip link set dev IFACE xdp obj …` does: without a link, until it is taken off. */
+function attachByNetlink(program: BpfProgram, { index }: Link, flags: number): void {
+  const message = linkMessage(0, index);
+  message.nested(IFLA_XDP, () => message.u32(IFLA_XDP_FD, program.fd).u32(IFLA_XDP_FLAGS, flags));
+  withNetlink((socket) =>
+    socket.request({ action: 'Cannot attach', syscall: 'netlink(RTM_NEWLINK)' }, message),
+  );
+}
+
 test('XdpLink names a program that was attached by netlink, without a link', (t) => {
   withVeth(t, (here) => {
     using holder = BpfProgram.load(verdictProgramSpec('XDP_PASS'));
-    const message = linkMessage(0, here.index);
-    message.nested(IFLA_XDP, () => message.u32(IFLA_XDP_FD, holder.fd));
-    withNetlink((socket) =>
-      socket.request({ action: 'Cannot attach', syscall: 'netlink(RTM_NEWLINK)' }, message),
+    attachByNetlink(holder, here, XDP_FLAGS_DRV_MODE);
+    const expected = new RegExp(
+      `XDP program ${holder.info().id} \\(xdp_pass\\), .* attached in native mode by process ${process.pid} `,
     );
-    const expected = new RegExp(`XDP program ${holder.info().id} \\(xdp_pass\\), .* attached in native mode`);
     assert.throws(() => XdpLink.attach(holder, here), systemError('EBUSY', expected));
+  });
+});
+
+// ---- Replacing ------------------------------------------------------------------------------------------------------
+
+test('XdpLink replaces nothing where nothing is', (t) => {
+  withVeth(t, (here) => {
+    using program = BpfProgram.load(verdictProgramSpec('XDP_PASS'));
+    using attached = XdpLink.attach(program, here, 'auto', { replace: true });
+    assert.equal(attached.replaced, undefined);
+  });
+});
+
+test('XdpLink replaces a program that a link holds, in the same mode and in another, and tells which', (t) => {
+  withVeth(t, (here) => {
+    using theirs = BpfProgram.load(verdictProgramSpec('XDP_DROP'));
+    using ours = BpfProgram.load(verdictProgramSpec('XDP_PASS'));
+    for (const mode of ['native', 'generic'] as const) {
+      const held = XdpLink.attach(theirs, here, mode);
+      using attached = XdpLink.attach(ours, here, 'native', { replace: true });
+      assert.match(
+        attached.replaced ?? '',
+        new RegExp(
+          `^XDP program ${theirs.info().id} \\(xdp_drop\\), loaded .*, attached in ${mode} mode by process`,
+        ),
+      );
+      assert.equal(held.info().ifindex, 0);
+      held.close();
+      assert.deepEqual(link('here').xdp, { mode: 'native', programId: ours.info().id });
+    }
+  });
+});
+
+test('XdpLink replaces a program that was attached by netlink, in the same mode and in another', (t) => {
+  withVeth(t, (here) => {
+    using theirs = BpfProgram.load(verdictProgramSpec('XDP_DROP'));
+    using ours = BpfProgram.load(verdictProgramSpec('XDP_PASS'));
+    for (const [flags, mode] of [
+      [XDP_FLAGS_DRV_MODE, 'native'],
+      [XDP_FLAGS_SKB_MODE, 'generic'],
+    ] as const) {
+      attachByNetlink(theirs, here, flags);
+      using attached = XdpLink.attach(ours, here, 'native', { replace: true });
+      assert.match(
+        attached.replaced ?? '',
+        new RegExp(`^XDP program ${theirs.info().id} \\(xdp_drop\\), .* ${mode} mode`),
+      );
+      assert.equal(link('here').xdp?.programId, ours.info().id);
+      attached.close();
+      assert.equal(link('here').xdp, undefined);
+    }
+  });
+});
+
+test('XdpLink does not guess which of two links to replace when both may be on this interface', (t) => {
+  if (!requireRoot(t)) return;
+  using theirs = BpfProgram.load(verdictProgramSpec('XDP_DROP'));
+  using ours = BpfProgram.load(verdictProgramSpec('XDP_PASS'));
+  const namespaces = [NetworkNamespace.create(), NetworkNamespace.create()];
+  using held = new DisposableStack();
+  for (const namespace of namespaces) {
+    held.use(namespace);
+    withNetns(namespace, () => held.use(XdpLink.attach(theirs, link('lo'))));
+  }
+  withNetns(namespaces[0]!, () => {
+    assert.throws(
+      () => XdpLink.attach(ours, link('lo'), 'generic', { replace: true }),
+      systemError(
+        'EBUSY',
+        /^Cannot replace XDP program on lo: EBUSY\. .* by one of the links \d+, \d+ on interfaces with index 1/,
+      ),
+    );
+  });
+  for (const namespace of namespaces) {
+    assert.equal(
+      withNetns(namespace, () => link('lo').xdp?.programId),
+      theirs.info().id,
+    );
+  }
+});
+
+test('XdpLink takes off by netlink what is attached so, although a link elsewhere looks alike', (t) => {
+  if (!requireRoot(t)) return;
+  using theirs = BpfProgram.load(verdictProgramSpec('XDP_DROP'));
+  using ours = BpfProgram.load(verdictProgramSpec('XDP_PASS'));
+  using first = NetworkNamespace.create();
+  using second = NetworkNamespace.create();
+  using held = withNetns(first, () => XdpLink.attach(theirs, link('lo')));
+  withNetns(second, () => {
+    attachByNetlink(theirs, link('lo'), XDP_FLAGS_SKB_MODE);
+    using _attached = XdpLink.attach(ours, link('lo'), 'generic', { replace: true });
+    assert.equal(link('lo').xdp?.programId, ours.info().id);
+  });
+  assert.equal(held.info().ifindex, 1);
+});
+
+test('XdpLink tells of the program that it took off when its own cannot be attached then', (t) => {
+  withVeth(t, (here) => {
+    setLink('there', { mtu: 9000 });
+    using theirs = BpfProgram.load(verdictProgramSpec('XDP_DROP'));
+    using ours = BpfProgram.load(verdictProgramSpec('XDP_PASS'));
+    using _held = XdpLink.attach(theirs, here, 'generic');
+    assert.throws(
+      () => XdpLink.attach(ours, here, 'native', { replace: true }),
+      systemError(
+        'ERANGE',
+        /^Cannot attach XDP program, after another was taken off, to here: ERANGE\. .*frags`\. Taken off and not put back: XDP program \d+ \(xdp_drop\)/,
+      ),
+    );
   });
 });
 
