@@ -4,6 +4,8 @@ import { parseMac } from '../wire/index.ts';
 import { XdpInterface, type XdpInterfaceSpec, type XdpSocket } from '../xdp/index.ts';
 import type { Port, PortReport, PortStatistics, Region } from './port.ts';
 
+const ETH_HEADER_LEN = 14;
+
 /**
  * A port over AF_XDP: all opened nicQueues of an interface as one, a region for each, or the one umem that it was given.
  *
@@ -40,7 +42,9 @@ export class XdpPort implements Port {
       reasons: opened.reasons,
     };
     this.mac = info.mac === undefined ? new Uint8Array(6) : parseMac(info.mac);
-    this.mtu = Math.min(info.mtu, sockets[0]!.umem.maxFrameLen - 14);
+    this.mtu = spec.multiBuffer
+      ? info.mtu
+      : Math.min(info.mtu, sockets[0]!.umem.maxFrameLen - ETH_HEADER_LEN);
     this.regions = spec.umem === undefined ? sockets.map(({ umem }) => umem) : [spec.umem];
     this.#oneUmem = this.regions.length === 1;
     this.fds = sockets.map((socket) => socket.fd);

@@ -39,9 +39,7 @@ export function registerUmem(fd: number, umem: Umem, subject: string): void {
     (umem.txMetadataLen > 0 ? XDP_UMEM_TX_METADATA_LEN : 0);
   request.setUint32(xdp_umem_reg.flags, flags, true);
   request.setUint32(xdp_umem_reg.tx_metadata_len, umem.txMetadataLen, true);
-  // Without transmit metadata only up to `flags`: kernels from 5.4 on take that length, and refuse longer ones.
-  const len = umem.txMetadataLen > 0 ? xdp_umem_reg.sizeof : xdp_umem_reg.tx_metadata_len;
-  if (libc.setsockopt(fd, SOL_XDP, XDP_UMEM_REG, request, len) < 0) {
+  if (libc.setsockopt(fd, SOL_XDP, XDP_UMEM_REG, request, xdp_umem_reg.sizeof) < 0) {
     throw new SystemError(`Cannot register umem of ${umem.chunkCount} chunks of ${umem.chunkLen} bytes for`, {
       syscall: 'setsockopt(XDP_UMEM_REG)',
       subject,

@@ -83,6 +83,7 @@ export class FrameRings {
     const flags = burst.flags;
     const ownRegion = this.#region;
     let bytes = 0;
+    let continuing = 0;
     for (let i = 0; i < count; i++) {
       const word = cursor.slot(i) << 2;
       const frameLen = words[word + 2]!;
@@ -90,12 +91,15 @@ export class FrameRings {
       addr[i] = words[word]! + (words[word + 1]! >>> 16);
       len[i] = frameLen;
       region[i] = ownRegion;
-      flags[i] = words[word + 3]! & XDP_PKT_CONTD;
+      const continues = words[word + 3]! & XDP_PKT_CONTD;
+      flags[i] = continues;
+      continuing += continues;
       bytes += frameLen;
     }
     if (flags[count - 1] !== 0) {
       const whole = wholeFrames(burst);
       for (let i = whole; i < count; i++) bytes -= len[i]!;
+      continuing -= count - whole;
       count = whole;
       burst.count = count;
       if (count === 0) return 0;
@@ -105,7 +109,7 @@ export class FrameRings {
     if (this.umem.tracked) this.#take(burst, count);
     if (this.#metadata !== null) this.#metadata.read(burst);
     const counters = this.counters;
-    counters[XdpCounter.rxFrames]! += count;
+    counters[XdpCounter.rxFrames]! += count - continuing;
     counters[XdpCounter.rxBytes]! += bytes;
     counters[XdpCounter.rxBursts]! += 1;
     return count;
@@ -226,6 +230,7 @@ export class FrameRings {
     let count = cursor.reserve(wanted);
     if (count < wanted) while (count > 0 && (flags[first + count - 1]! & XDP_PKT_CONTD) !== 0) count--;
     let bytes = 0;
+    let continuing = 0;
     let pieces = 1;
     let shortest = ETH_HEADER_LEN;
     for (let i = 0; i < count; i++) {
@@ -248,9 +253,14 @@ export class FrameRings {
       words[word + 2] = frameLen;
       words[word + 3] = options & XDP_PKT_CONTD;
       if ((options & FLAG_TX_METADATA) !== 0) words[word + 3]! |= XDP_TX_METADATA;
-      const continues = (options & XDP_PKT_CONTD) !== 0;
-      pieces = continues ? pieces + 1 : 1;
-      shortest = continues ? 1 : ETH_HEADER_LEN;
+      if ((options & XDP_PKT_CONTD) === 0) {
+        pieces = 1;
+        shortest = ETH_HEADER_LEN;
+      } else {
+        continuing++;
+        pieces++;
+        shortest = 1;
+      }
       bytes += frameLen;
     }
     if (pieces !== 1) throwUnfinished();
@@ -258,7 +268,7 @@ export class FrameRings {
     cursor.submit(count);
     this.unsent += count;
     const counters = this.counters;
-    counters[XdpCounter.txFrames]! += count;
+    counters[XdpCounter.txFrames]! += count - continuing;
     counters[XdpCounter.txBytes]! += bytes;
     counters[XdpCounter.txRefused]! += wanted - count;
     return count;

@@ -1,11 +1,12 @@
 import { BpfMap, type FlowCounters, type FlowMetadata, type XdpMode } from '../bpf/index.ts';
-import { type InterfaceInfo, interfaceInfo } from '../sys/index.ts';
+import { type BusyPoll, type InterfaceInfo, interfaceInfo } from '../sys/index.ts';
 import type { XdpCopyMode } from './bindQueue.ts';
 import { FlowRedirect, socketsMapSpec } from './flowRedirect.ts';
 import type { UnopenedQueue, XdpInterfaceSpec } from './interfaceSpec.ts';
 import { openSockets, wantedQueues } from './openSockets.ts';
 import type { XdpSocket } from './socket.ts';
 import type { XdpStatistics } from './statistics.ts';
+import { setUpAround } from './surroundings.ts';
 
 /**
  * An interface with a flow redirected to us: the program, its link, and an AF_XDP socket per nicQueue, each with its
@@ -25,6 +26,8 @@ export class XdpInterface implements Disposable {
   readonly metadata: FlowMetadata | undefined;
   readonly sockets: readonly XdpSocket[];
   readonly unopened: readonly UnopenedQueue[];
+  /** how the sockets busy-poll; undefined when they do not */
+  readonly busyPoll: BusyPoll | undefined;
   /** one line for every step down from what was asked */
   readonly reasons: readonly string[];
   readonly #redirect: FlowRedirect | undefined;
@@ -60,11 +63,14 @@ export class XdpInterface implements Disposable {
     }
     this.attachMode = this.#redirect?.attachMode ?? 'group';
     this.metadata = this.#redirect?.metadata ?? spec.metadata;
+    const around = setUpAround(spec, sockets, resources);
+    this.busyPoll = around.busyPoll;
     this.reasons = [
       ...(this.#redirect?.reasons ?? []),
       ...sockets[0]!.reasons,
       ...unopened.map(({ queue, reason }) => `queue ${queue} not opened: ${reason}`),
       ...sockets.flatMap(({ umem }) => umem.region.pageReason ?? []),
+      ...around.reasons,
     ];
     this.#resources = resources.move();
   }

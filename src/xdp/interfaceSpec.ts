@@ -1,4 +1,5 @@
 import type { FlowMetadata, FlowSpec } from '../bpf/index.ts';
+import type { BusyPollSpec } from '../sys/index.ts';
 import type { XdpCopyMode } from './bindQueue.ts';
 import type { Umem } from './umem.ts';
 
@@ -52,6 +53,17 @@ export interface XdpInterfaceSpec extends XdpProgramSpec {
   hugePages?: boolean;
   /** room before each sent frame for what is asked of the port, see {@link TxMetadata}; default false */
   txMetadata?: boolean;
+  /**
+   * have the driver polled by the lane's own rx(), instead of by the kernel's softirqs: options of the sockets, and of
+   * the interface while it is open; default false. @since Linux 5.11
+   */
+  busyPoll?: boolean | BusyPollSpec;
+  /** let in frames for any address; default false */
+  promiscuous?: boolean;
+  /** multicast groups to join, which the kernel reports to the network; a source makes it source-specific */
+  groups?: readonly (string | { readonly group: string; readonly source?: string })[];
+  /** have the NIC steer the flows to the one queue that is opened, by rules that are removed at close; default false */
+  steer?: boolean;
   /** prove the owner of every chunk at every step; slow; default false */
   debug?: boolean;
 }

@@ -14,9 +14,9 @@ export const XdpCounter = {
   txFrames: 3,
   /** bytes put on the tx ring */
   txBytes: 4,
-  /** frames whose chunk came back over the completion ring */
+  /** chunks that came back over the completion ring */
   txCompleted: 5,
-  /** frames that tx() left with the caller because the tx ring was full */
+  /** descriptors that tx() left with the caller because the tx ring was full */
   txRefused: 6,
   /** system calls made to wake the transmitter */
   txWakeups: 7,

@@ -174,7 +174,11 @@ const cases: Readonly<Record<string, (pair: PortPair) => void>> = {
   'a frame over several chunks arrives whole'({ a, b }) {
     const burst = new Burst(8);
     assert.equal(a.alloc(burst, 3), 3);
-    const parts = [udpFrame(a.mac, b.mac, 600, 1), new Uint8Array(700).fill(2), new Uint8Array(300).fill(3)];
+    const parts = [
+      udpFrame(a.mac, b.mac, 1400, 1),
+      new Uint8Array(1500).fill(2),
+      new Uint8Array(1300).fill(3),
+    ];
     for (const [i, part] of parts.entries()) {
       a.regions[burst.region[i]!]!.bytes.set(part, burst.addr[i]!);
       burst.len[i] = part.length;
@@ -183,15 +187,17 @@ const cases: Readonly<Record<string, (pair: PortPair) => void>> = {
     assert.equal(a.tx(burst), 3);
     burst.dropPrefix(3);
     a.flush();
-    // A burst of 2 could hold only a piece of it, and a piece is never handed out.
+    // The backend may cut it elsewhere, but a piece is never handed out alone.
     const received = new Burst(4);
-    assert.equal(poll(b, received), 3);
+    const pieces = poll(b, received);
+    assert.ok(pieces > 1);
     assert.deepEqual(
-      Array.from(received.flags.subarray(0, 3), (flags) => flags & FrameFlags.continues),
-      [FrameFlags.continues, FrameFlags.continues, 0],
+      Array.from(received.flags.subarray(0, pieces), (flags) => flags & FrameFlags.continues),
+      Array.from({ length: pieces }, (_, i) => (i < pieces - 1 ? FrameFlags.continues : 0)),
     );
-    const bytes = Array.from({ length: 3 }, (_, i) => copyOf(b, received, i));
+    const bytes = Array.from({ length: pieces }, (_, i) => copyOf(b, received, i));
     assert.deepEqual(Buffer.concat(bytes), Buffer.concat(parts));
+    assert.equal(a.statistics().txFrames, 1);
     assert.equal(b.statistics().rxFrames, 1);
     b.recycle(received);
   },

@@ -1,0 +1,75 @@
+import type { FlowSpec } from '../bpf/index.ts';
+import type { XdpInterfaceSpec } from '../xdp/index.ts';
+import { OptionReader, type PortSpec } from './portSpec.ts';
+import { XdpPort } from './xdpPort.ts';
+
+/** What {@link openXdpPort} is told beside the spec. */
+export interface XdpPortOptions {
+  readonly flows?: readonly FlowSpec[];
+  readonly strict?: boolean;
+}
+
+/** Every option of an `xdp:` spec, in the order in which an unknown one is answered. */
+const OPTIONS = [
+  'queue',
+  'mode',
+  'attach',
+  'rx',
+  'tx',
+  'chunk',
+  'unaligned',
+  'headroom',
+  'hugepages',
+  'multibuffer',
+  'timestamps',
+  'busypoll',
+  'promiscuous',
+  'group',
+  'steer',
+  'replace',
+  'join',
+  'strict',
+  'debug',
+];
+
+/**
+ * Opens `xdp:IFACE?…`; docs/xdp.md says what the options mean.
+ *
+ * @throws TypeError for an option that nobody knows, and when no flow is named
+ */
+export function openXdpPort(spec: PortSpec, { flows = [], strict }: XdpPortOptions): XdpPort {
+  if (spec.target === '') {
+    throw new TypeError(`Cannot open ${spec.text}: name an interface, such as xdp:eth0`);
+  }
+  const reader = new OptionReader(spec);
+  const timestamp = reader.choice('timestamps', ['hardware', 'kernel']);
+  const chosen: { [Key in keyof XdpInterfaceSpec]?: XdpInterfaceSpec[Key] | undefined } = {
+    queues: reader.integers('queue'),
+    mode: reader.choice('mode', ['auto', 'zerocopy', 'copy']),
+    attach: reader.choice('attach', ['auto', 'native', 'generic']),
+    rxSize: reader.integer('rx'),
+    txSize: reader.integer('tx'),
+    chunkLen: reader.integer('chunk'),
+    unaligned: reader.flag('unaligned'),
+    headroom: reader.integer('headroom'),
+    hugePages: reader.flag('hugepages'),
+    multiBuffer: reader.flag('multibuffer'),
+    metadata: timestamp && { timestamp },
+    busyPoll: reader.flag('busypoll'),
+    promiscuous: reader.flag('promiscuous'),
+    groups: reader.text('group')?.split(','),
+    steer: reader.flag('steer'),
+    replace: reader.flag('replace'),
+    group: reader.integer('join'),
+    strict: reader.flag('strict') ?? strict,
+    debug: reader.flag('debug'),
+  };
+  reader.end(OPTIONS);
+  if (flows.length === 0 && chosen.group === undefined) {
+    throw new TypeError(
+      `Cannot open ${spec.text}: say which flow is ours, so that the kernel keeps the rest`,
+    );
+  }
+  const given = Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== undefined));
+  return new XdpPort({ ...(given as Partial<XdpInterfaceSpec>), interface: spec.target, flows }, spec.text);
+}
