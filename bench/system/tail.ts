@@ -3,9 +3,10 @@ import { siblingUrl } from '../../src/lane/index.ts';
 import { DemoNetwork } from '../../src/order/demo/demoNetwork.ts';
 import { allowedCores, link, withNetns } from '../../src/sys/index.ts';
 import type { UdpFrameSpec } from '../../src/wire/index.ts';
-import type { BenchCase, Measurement } from '../harness/benchCase.ts';
+import type { BenchCase, Measurement, PeerMeasurement } from '../harness/benchCase.ts';
 import { formatNumber } from '../harness/formatNumber.ts';
 import { Isolate } from '../harness/isolate.ts';
+import type { Target } from '../harness/target.ts';
 import { needsRoot } from './needsRoot.ts';
 import { ANSWER_PORT, CALL_PORT } from './rttTrip.ts';
 import type { TailEnd, TailResult, TailTask } from './tailEnds.ts';
@@ -16,6 +17,8 @@ const RATE = 100_000;
 const FIRST_WARM_UP_SECONDS = 3;
 const WARM_UP_SECONDS = 1;
 const C = 'C, AF_XDP';
+const AS_FAST: Target = { op: '<=', value: 1.1 };
+const NONE: Target = { op: '<=', value: 0 };
 
 /** What is read off the latencies, by name. */
 const FIGURES: Readonly<Record<string, (latencies: Histogram) => number>> = {
@@ -64,35 +67,20 @@ export const tail: BenchCase = {
       theirs.push(latencies);
       theirLost.push(Math.round(seconds * RATE) - latencies.count);
     }
-    context.note(
-      `all rounds as one: ours ${describe(ours)}${peer === undefined ? '' : `; ${C} ${describe(theirs)}`}`,
-    );
-    const beside = (values: readonly number[], ratio?: number): Pick<Measurement, 'peers'> =>
-      peer === undefined
-        ? {}
-        : {
-            peers: [
-              { name: C, values, ...(ratio === undefined ? {} : { target: { op: '<=', value: ratio } }) },
-            ],
-          };
+    context.note(`all rounds as one, ours: ${describe(ours, lost)}`);
+    if (peer !== undefined) context.note(`all rounds as one, ${C}: ${describe(theirs, theirLost)}`);
+    const us = (rounds: readonly Histogram[], figure: string): number[] =>
+      rounds.map((latencies) => FIGURES[figure]!(latencies) / 1e3);
     return [
-      ...Object.entries(FIGURES).map(([figure, read]): Measurement => {
-        const us = (latencies: Histogram): number => read(latencies) / 1e3;
+      ...Object.keys(FIGURES).map((figure): Measurement => {
+        const beside: PeerMeasurement = { name: C, values: us(theirs, figure) };
         return {
-          figure,
-          unit: 'us',
-          ours: ours.map(us),
-          ...beside(theirs.map(us), figure === 'p99.9' ? 1.1 : undefined),
+          ...{ figure, unit: 'us', ours: us(ours, figure) },
+          peers: peer === undefined ? [] : [figure === 'p99.9' ? { ...beside, target: AS_FAST } : beside],
         };
       }),
-      {
-        figure: 'lost',
-        unit: 'orders',
-        ours: lost,
-        target: { op: '<=', value: 0 },
-        ...beside(theirLost),
-      },
-      { figure: 'collections', unit: '', ours: collections, target: { op: '<=', value: 0 } },
+      { figure: 'lost', unit: 'orders', ours: lost, target: NONE },
+      { figure: 'collections', unit: '', ours: collections, target: NONE },
     ];
   },
 };
@@ -120,10 +108,10 @@ function endOf(network: DemoNetwork, role: 'client' | 'echo'): TailEnd {
   };
 }
 
-/** The percentiles of all rounds together: `p50 7.3, p99 … us`. */
-function describe(rounds: readonly Histogram[]): string {
+/** What all rounds have seen together: `p50 7.3, p99 … us, lost 0`. */
+function describe(rounds: readonly Histogram[], lost: readonly number[]): string {
   const all = Histogram.create();
   for (const one of rounds) all.merge(one);
   const parts = Object.entries(FIGURES).map(([figure, read]) => `${figure} ${formatNumber(read(all) / 1e3)}`);
-  return `${parts.join(', ')} us`;
+  return `${parts.join(', ')} us, lost ${lost.reduce((sum, one) => sum + one, 0)}`;
 }

@@ -114,7 +114,7 @@ export class TailClient {
     if (this.#port.alloc(out, 1) === 0) return;
     const last = out.count - 1;
     const addr = out.addr[last]!;
-    const { view } = this.#port.regions[0]!;
+    const view = this.#port.regions[0]!.view;
     writeTrip(view, addr + this.#template.headerLen, trip);
     out.len[last] = this.#template.write(view, addr, ORDER_LEN);
   }
@@ -134,7 +134,7 @@ export class TailClient {
     if (port.rx(burst) === 0) return;
     const times = this.#times;
     const now = nowNs();
-    const { view } = port.regions[0]!;
+    const view = port.regions[0]!.view;
     const frame = this.#frame;
     for (let i = 0; i < burst.count; i++) {
       if (parseUdpFrame(view, burst.addr[i]!, burst.len[i]!, frame) < 0) continue;

@@ -38,18 +38,18 @@ export class TailEcho {
 
   /** Some looks at the port; false when the last trip was answered, or it is time. @hot */
   #turns(): boolean {
-    for (let turn = 0; turn < 1024 && !this.#isOver; turn++) this.#turn();
+    for (let turn = 0; turn < 1024 && !this.#isOver; turn++) this.turn();
     return !this.#isOver && nowNs() < this.#untilNs[0]!;
   }
 
-  /** Answers a burst. @hot */
-  #turn(): void {
+  /** Answers a burst, if there is one. @hot */
+  turn(): void {
     const port = this.#port;
     const burst = this.#in;
     if (port.rx(burst) === 0) return;
     const out = this.#out;
     const frame = this.#frame;
-    const { view } = port.regions[0]!;
+    const view = port.regions[0]!.view;
     let refused = 0;
     out.clear();
     for (let i = 0; i < burst.count; i++) {

@@ -13,7 +13,6 @@ import { GRACE_SECONDS, writeTrip } from './rttTrip.ts';
 import type { TailEnd, TailTask } from './tailEnds.ts';
 
 const SOURCE = fileURLToPath(new URL('../peers/tail.c', import.meta.url));
-const COMPILER = process.env.CC ?? 'cc';
 
 /** The C program that does what the two ends of the `tail` case do, built when it is wanted and removed with it. */
 export class TailPeer implements Disposable {
@@ -23,16 +22,22 @@ export class TailPeer implements Disposable {
     this.#folder = folder;
   }
 
-  /** Builds it. @returns why that cannot be done, such as `there is no C compiler (cc)` */
-  static build(): TailPeer | string {
+  /**
+   * Builds it.
+   *
+   * @param compiler - the program that turns C into programs
+   * @returns why that cannot be done when it cannot, such as `there is no C compiler (cc)`
+   */
+  static build(compiler: string = process.env.CC ?? 'cc'): TailPeer | string {
     const folder = mkdtempSync(join(tmpdir(), 'barewire-tail-'));
     const peer = new TailPeer(folder);
     const args = ['-O3', '-march=native', '-o', peer.#program, SOURCE];
-    const { error, status, stderr } = spawnSync(COMPILER, args, { encoding: 'utf8' });
+    const { error, status, stderr } = spawnSync(compiler, args, { encoding: 'utf8' });
     if (status === 0) return peer;
     peer[Symbol.dispose]();
-    if (error !== undefined) return `there is no C compiler (${COMPILER})`;
-    return `${COMPILER} says ${stderr.split('\n').find((line) => line.includes('error')) ?? `exit code ${status}`}`;
+    if (error !== undefined) return `there is no C compiler (${compiler})`;
+    const said = stderr.split('\n').find((line) => line.includes('error'));
+    return `${compiler} says ${said ?? `exit code ${status}`}`;
   }
 
   /** Measures. @throws Error when one of the two programs fails, with what it said */
