@@ -66,8 +66,9 @@ export class FlowRedirect implements Disposable {
     this.attachMode = attached.link.mode;
     if (spec.attach === 'generic' && asksDriver(spec.metadata))
       reasons.push(`${NO_METADATA}: generic mode has none`);
-    const { modeReason } = attached.link;
+    const { modeReason, replaced } = attached.link;
     if (modeReason !== undefined) reasons.push(`generic instead of native mode: ${modeReason}`);
+    if (replaced !== undefined) reasons.push(`taken off and not put back: ${replaced}`);
     this.reasons = reasons;
     cleanup.move();
   }
@@ -121,7 +122,7 @@ interface Attached {
 }
 
 function attach(info: InterfaceInfo, spec: XdpProgramSpec, queues: number, sockets: BpfMap): Attached {
-  const { flows, metadata, maxVlanTags, multiBuffer: frags = false } = spec;
+  const { flows, metadata, maxVlanTags, multiBuffer: frags = false, replace = false } = spec;
   // Under strict, generic mode has to be asked for by name.
   const mode = spec.strict && (spec.attach ?? 'auto') === 'auto' ? 'native' : (spec.attach ?? 'auto');
   const program = BpfProgram.load(
@@ -136,7 +137,7 @@ function attach(info: InterfaceInfo, spec: XdpProgramSpec, queues: number, socke
     [sockets],
   );
   try {
-    return { program, link: XdpLink.attach(program, info, mode), metadata };
+    return { program, link: XdpLink.attach(program, info, mode, { replace }), metadata };
   } catch (error) {
     program.close();
     throw error;
