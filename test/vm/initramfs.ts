@@ -21,7 +21,7 @@ const PROJECT_FILES: readonly string[] = [
   'node_modules/@koromix/koffi-linux-x64/{package.json,*.js,linux_x64/*}',
 ];
 
-/**  for cases that compare with it. What the kernel has built in is passed over. */
+/** `veth` for cases that compare with it. What the kernel has built in is passed over. */
 const MODULES = ['virtio_pci', 'virtio_net', 'igb', 'veth'];
 
 /**
@@ -98,7 +98,7 @@ function readSource(path: string): Uint8Array {
 /** The first process: mounts, loads, runs the task with its words on the first serial line, and powers off. */
 function init(modules: readonly string[]): string {
   return `#!/bin/busybox sh
-export PATH=/bin HOME=/root
+export PATH=/bin HOME=/root NO_COLOR=1
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys

@@ -48,7 +48,7 @@ export function requireVm(t: TestContext, flavour: KernelFlavour): VmManifest | 
   }
   const manifest = readVmManifest();
   if (manifest?.kernels[flavour] !== undefined) return manifest;
-  const option = flavour === 'cloud' ? '' : ` -- --kernel=${flavour}`;
+  const option = flavour === 'cloud' ? '' : ' -- --all';
   miss(t, `needs QEMU and a guest kernel (${KERNELS[flavour]}): npm run setup:test${option}`);
   return undefined;
 }

@@ -96,17 +96,19 @@ function qemuArguments(spec: VmSpec): readonly string[] {
 }
 
 /**
- * Makes pairs of virtio-net interfaces, each pair on a wire of its own: eth0 and eth1, eth2 and eth3, …
+ * Makes two interfaces on a wire of their own: eth0 and eth1.
  *
- * NB: the kernel binds zero-copy only where single queues can be reset (`queue_reset`) and the device goes through the
- * DMA API (`iommu_platform`), neither of which legacy virtio has.
+ * NB: virtio-net binds zero-copy only where single queues can be reset (`queue_reset`) and the device goes through the
+ * DMA API (`iommu_platform`), neither of which legacy virtio has; with `packed` rings it stalls. Each igb wants a PCIe
+ * port of its own.
  */
-export function virtioPairs(pairs: number): readonly string[] {
-  const features = 'queue_reset=on,iommu_platform=on,disable-legacy=on,romfile=';
-  return Array.from({ length: 2 * pairs }, (_, i) => [
-    '-netdev',
-    `hubport,id=wire${i},hubid=${i >> 1}`,
-    '-device',
-    `virtio-net-pci,netdev=wire${i},mac=02:00:00:00:00:0${i + 1},${features}`,
-  ]).flat();
+export function interfacePair(model: 'virtio' | 'igb'): readonly string[] {
+  return [0, 1].flatMap((i) => {
+    const device = `netdev=wire${i},mac=02:00:00:00:00:0${i + 1},romfile=`;
+    const devices =
+      model === 'virtio'
+        ? ['-device', `virtio-net-pci,${device},queue_reset=on,iommu_platform=on,disable-legacy=on`]
+        : ['-device', `pcie-root-port,id=port${i},chassis=${i + 1}`, '-device', `igb,bus=port${i},${device}`];
+    return ['-netdev', `hubport,id=wire${i},hubid=0`, ...devices];
+  });
 }

@@ -15,7 +15,7 @@ import type { VethEnd } from '../../support/vethPair.ts';
 import { testWire } from './testWire.ts';
 
 const UDP_PORT = 9000;
-const ORDERS = 3000;
+const ORDERS = 2000;
 const BURST = 16;
 /** Orders on their way, so few that no queue overflows. */
 const WINDOW = 128;
