@@ -34,6 +34,10 @@ const EXAMPLES: Readonly<Record<string, { readonly root?: true; readonly prints:
   'receiveOrders.ts': {
     prints: [/received: 1001,/, /rejected: \{ tooShort: 1 \},/, /book: 1000,/],
   },
+  'xdpEvents.ts': {
+    root: true,
+    prints: [/^woken by uv_poll$/m, /^20 datagrams, sum 190$/m, /^\d{1,3} ms of CPU in a second$/m],
+  },
   'xdpReceive.ts': {
     root: true,
     prints: [
