@@ -111,6 +111,7 @@ const encodings: readonly [string, (a: Assembler) => void][] = [
   ['06 00 0000 01000000', (a) => a.ja32('on')],
   ['85 00 0000 33000000', (a) => a.call(51)],
   ['85 10 0000 01000000', (a) => a.callLocal('on')],
+  ['85 20 0000 00000000', (a) => a.callKernel('bpf_rdonly_cast', 'Linux 6.2')],
   ['95 00 0000 00000000', (a) => a.exit()],
   // §5.1, §5.2
   ['71 23 0c00 00000000', (a) => a.ldx('u8', r3, r2, 12)],
@@ -284,4 +285,16 @@ test('decode() returns what encode() was given, for every instruction', () => {
       );
     }),
   );
+});
+
+test('assemble() tells which slots call functions of the kernel, and which', () => {
+  const a = new Assembler();
+  a.lddw(r1, 1);
+  a.callKernel('bpf_xdp_metadata_rx_hash', 'Linux 6.3');
+  a.callKernel('bpf_xdp_metadata_rx_vlan_tag', 'Linux 6.8');
+  a.exit();
+  assert.deepEqual(a.assemble().functionReferences, [
+    { slot: 2, name: 'bpf_xdp_metadata_rx_hash', since: 'Linux 6.3' },
+    { slot: 3, name: 'bpf_xdp_metadata_rx_vlan_tag', since: 'Linux 6.8' },
+  ]);
 });

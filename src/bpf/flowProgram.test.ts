@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { FlowMetadata } from './flowMetadata.ts';
 import { flowProgramSpec } from './flowProgram.ts';
 import { destinationsOf } from './flowSpec.ts';
 
@@ -60,4 +61,43 @@ test('flowProgramSpec() has code for as many VLAN tags as asked, and no more', (
     return [...assembly.labels.keys()].filter((label) => label.startsWith('tag'));
   };
   assert.deepEqual([labels(0), labels(1), labels(2)], [[], ['tag1'], ['tag1', 'tag2']]);
+});
+
+test('flowProgramSpec() binds a program to its device only when the driver is asked, and licenses it for that', () => {
+  const base = { flows: [{ port: 9000 }], queues: 1, boundTo: 7 };
+  const called = (metadata?: FlowMetadata): string[] => {
+    const spec = flowProgramSpec({ ...base, ...(metadata && { metadata }) });
+    const names = spec.assembly.functionReferences.map(({ name }) =>
+      name.replace('bpf_xdp_metadata_rx_', ''),
+    );
+    assert.equal(spec.boundTo, names.length > 0 ? 7 : undefined);
+    assert.equal(spec.license, names.length > 0 ? 'Dual MIT/GPL' : undefined);
+    return names;
+  };
+  assert.deepEqual(called(), []);
+  assert.deepEqual(called({}), []);
+  assert.deepEqual(called({ timestamp: 'kernel', hash: false, vlan: false }), []);
+  assert.deepEqual(called({ timestamp: 'hardware' }), ['timestamp']);
+  assert.deepEqual(called({ hash: true }), ['hash']);
+  assert.deepEqual(called({ vlan: true }), ['vlan_tag']);
+  assert.deepEqual(called({ timestamp: 'hardware', hash: true, vlan: true }), [
+    'timestamp',
+    'hash',
+    'vlan_tag',
+  ]);
+});
+
+test('flowProgramSpec() wants to know the interface whose driver is asked', () => {
+  for (const metadata of [{ timestamp: 'hardware' }, { hash: true }, { vlan: true }] as const) {
+    assert.throws(() => flowProgramSpec({ flows: [{ port: 9000 }], queues: 1, metadata }), {
+      name: 'TypeError',
+      message: 'Cannot generate flow program: metadata of the driver needs boundTo, its interface',
+    });
+  }
+});
+
+test('flowProgramSpec() takes frames in several buffers only when asked', () => {
+  const flows = [{ port: 9000 }];
+  assert.equal(flowProgramSpec({ flows, queues: 1, frags: true }).frags, true);
+  assert.equal(flowProgramSpec({ flows, queues: 1 }).frags, undefined);
 });

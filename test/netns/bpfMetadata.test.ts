@@ -20,6 +20,7 @@ import {
   METADATA_VALID,
   METADATA_VLAN_PROTOCOL,
   METADATA_VLAN_TCI,
+  type ProgramSpec,
   r0,
   r1,
   r2,
@@ -311,6 +312,16 @@ test('a call of the kernel is refused by name when it is not there, unlicensed, 
     assert.throws(() => BpfProgram.load({ ...unbound, boundTo, license: 'MIT' }), {
       name: 'VerifierError',
       message: /cannot call kernel function from non-GPL compatible program/,
+    });
+    const a = new Assembler();
+    a.label('ask');
+    a.mov(r2, 1);
+    a.callKernel('bpf_xdp_metadata_rx_timestamp', 'Linux 6.3');
+    a.exit();
+    const wrong: ProgramSpec = { ...unbound, name: 'wrong', boundTo, assembly: a.assemble() };
+    assert.throws(() => BpfProgram.load(wrong), {
+      name: 'VerifierError',
+      line: 'ask+1: call bpf_xdp_metadata_rx_timestamp',
     });
   });
 });

@@ -46,12 +46,18 @@ export class HandmadeXdpSocket implements Disposable {
     assert.equal(libc.bind(fd, address, address.byteLength), 0);
   }
 
+  /** How many frames the kernel has delivered so far. */
+  get arrived(): number {
+    const producer = this.#offset(k.xdp_mmap_offsets.rx, k.xdp_ring_offset.producer);
+    return Atomics.load(new Uint32Array(this.#rx.buffer), producer / 4);
+  }
+
   /** Waits up to 2 s for a frame; returns it with the bytes before it. */
   receive(before: number): { metadata: DataView; frame: Uint8Array } {
-    const producer = this.#offset(k.xdp_mmap_offsets.rx, k.xdp_ring_offset.producer);
-    const cursors = new Uint32Array(this.#rx.buffer, producer, 1);
-    const arrived = waitUntil(() => Atomics.load(cursors, 0) > this.#taken);
-    assert.ok(arrived, 'no frame arrived');
+    assert.ok(
+      waitUntil(() => this.arrived > this.#taken),
+      'no frame arrived',
+    );
     const slot = this.#offset(k.xdp_mmap_offsets.rx, k.xdp_ring_offset.desc) + 16 * this.#taken++;
     const descriptor = new DataView(this.#rx.buffer, slot);
     const addr = Number(descriptor.getBigUint64(k.xdp_desc.addr, true));
