@@ -84,6 +84,9 @@ test('decodeFlowRule() does not pass a rule off as less or more than it takes', 
   assert.equal(changed(104, 0xff), undefined, 'a type of service');
   assert.equal(changed(144, 0xff), undefined, 'an extension: MAC address, VLAN');
   assert.equal(changed(102, 0), undefined, 'half a port');
+  const anyPort = encodeFlowRule({ port: 9000, address: '10.0.0.1' }, 0, 0);
+  for (const at of [30, 102]) anyPort.setUint16(at, 0);
+  assert.equal(decodeFlowRule(anyPort).match, undefined, 'every port');
   assert.equal(changed(16, 1), undefined, 'TCP');
   assert.equal(changed(19, 0x20), undefined, 'a flag of the flow type');
 });

@@ -49,6 +49,21 @@ test('computeFlowQueue() takes the entry of the table under the hash of the flow
   assert.deepEqual(told({ hashedFields: { 4: addresses, 6: all } }, less), [0xc2 & 7, 'rss']);
 });
 
+test('computeFlowQueue() puts both directions on one nicQueue where the NIC hashes symmetrically', () => {
+  const back = {
+    port: flow.sourcePort,
+    address: flow.sourceAddress,
+    sourceAddress: flow.address,
+    sourcePort: flow.port,
+  };
+  const queues = (symmetry: 'xor' | undefined): unknown[] =>
+    [flow, back].map((each) => answer({ rss: { ...nic.rss!, symmetry } }, each).queue);
+  const [there, again] = queues('xor');
+  assert.equal(there, again);
+  const [plain, other] = queues(undefined);
+  assert.notEqual(plain, other);
+});
+
 test('computeFlowQueue() says what it lacks to compute a hash', () => {
   const { sourceAddress: _, sourcePort: __, ...less } = flow;
   assert.equal(why({}, less), 'not computed: the NIC hashes sourceAddress, sourcePort, which the flow lacks');

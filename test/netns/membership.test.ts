@@ -255,6 +255,7 @@ onVeth('a killed process leaves its groups and its promiscuous mode', async (vet
   const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  using _killed = { [Symbol.dispose]: () => child.kill('SIGKILL') };
   await once(child.stdout, 'data');
   await ear.waitFor('239.1.2.5 to ex {}');
   await ear.waitFor('ff15::5 to ex {}');
