@@ -27,6 +27,7 @@ import { renderTable } from './harness/table.ts';
 /** Every case by name, in the order in which they run; loaded when wanted. */
 const CASES: Readonly<Record<string, () => Promise<BenchCase>>> = {
   ingest: async () => (await import('./micro/ingest.ts')).ingest,
+  rings: async () => (await import('./micro/rings.ts')).rings,
   alloc: async () => (await import('./micro/alloc.ts')).alloc,
   soak: async () => (await import('./system/soak.ts')).soak,
   rx: async () => (await import('./system/rx.ts')).rx,

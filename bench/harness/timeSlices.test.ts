@@ -26,3 +26,14 @@ test('timeSlices() returns the median time of an operation, whatever a few slice
 test('timeSlices() stops when the time is over, and finishes the slice that runs then', () => {
   assert.equal(slicesOf([4], 0.01, 1).ran, 3);
 });
+
+test('timeSlices() does not count what comes before a slice', () => {
+  let nowMs = 0;
+  const clock = mock.method(performance, 'now', () => nowMs);
+  const work = (ms: number) => () => {
+    nowMs += ms;
+  };
+  const ns = timeSlices(0.05, 1000, work(2), work(7));
+  clock.mock.restore();
+  assert.equal(ns, 2000);
+});

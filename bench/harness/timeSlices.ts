@@ -10,17 +10,23 @@ import { median } from './median.ts';
  * @param seconds - how long to repeat; the slice that runs then is finished [s]
  * @param operations - in one slice; enough for some 10 microseconds, since the clock costs about 0.05
  * @param slice - performs them
+ * @param prepare - is called before each slice, and not timed
  * @returns [ns per operation]
  */
-export function timeSlices(seconds: number, operations: number, slice: () => void): number {
+export function timeSlices(
+  seconds: number,
+  operations: number,
+  slice: () => void,
+  prepare?: () => void,
+): number {
   const times: number[] = [];
-  let start = performance.now();
-  const end = start + seconds * 1e3;
-  while (start < end) {
+  const end = performance.now() + seconds * 1e3;
+  for (let now = 0; now < end; ) {
+    prepare?.();
+    const start = performance.now();
     slice();
-    const now = performance.now();
+    now = performance.now();
     times.push(((now - start) * 1e6) / operations);
-    start = now;
   }
   return median(times);
 }

@@ -67,8 +67,6 @@ export class L2Forward implements PortLoop {
     }
     const unsent = sendOrDrop(to, this.#out);
     if (unsent > 0) this.#dropped[TX_FULL]! += unsent;
-    // Nothing to give back, and the occasion on which a port refills its fill ring: sent chunks return to a common pool.
-    if (this.#regions !== null) from.recycle(burst);
     return count;
   }
 
