@@ -2,7 +2,7 @@
  * L2: BPF programs, from TypeScript to the kernel.
  *
  * Job: assemble programs, load them, attach them to interfaces, run them on test frames; and generate the one program
- * that takes the wanted UDP flows to AF_XDP sockets.
+ * that takes the wanted UDP flows to AF_XDP sockets; count by nicQueue where a flow arrives.
  *
  * Data
  * - A spec is plain data, built without privileges: `Assembly` (code, labels, comments, map references), `MapSpec`,

@@ -6,7 +6,8 @@
  * capabilities; and the one SystemError with its table of hints.
  *
  * Data: `Fd` owns a descriptor, `MappedRegion` owns pages; `NetworkNamespace`, `EventFd` and `UdpSocket` are made of
- * them. All close idempotently and are Disposable. A link, its features and channels are plain data, read anew each time.
+ * them, and what the kernel or the NIC does as long as we ask for it: `GroupMembership`, `PromiscuousMode`, `FlowRule`.
+ * All close idempotently and are Disposable. A link, its features, channels and rules are plain data, read anew each time.
  *
  * Invariants
  * - A failed system call is a SystemError with the subject it was done to; only hot functions return codes instead.

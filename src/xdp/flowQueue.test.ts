@@ -70,7 +70,7 @@ test('computeFlowQueue() says what it lacks to compute a hash', () => {
   assert.match(why({}, { port: 9000 }), /tell an address of the flow, or its IP version/);
   assert.match(why({ rss: undefined }), /does not tell how it hashes/);
   assert.match(why({ hashedFields: { 4: undefined, 6: all } }), /does not tell how it hashes/);
-  assert.match(why({ hashedFields: { 4: [], 6: all } }), /other fields/);
+  assert.match(why({ hashedFields: { 4: [], 6: all } }), /hashes nothing/);
   assert.match(why({ hashedFields: { 4: [...all, 'other'], 6: all } }), /other fields/);
   const { rss } = nic;
   assert.match(why({ rss: { ...rss!, hashFunction: 'xor' } }), /the hash function is xor/);

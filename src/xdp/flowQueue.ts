@@ -132,9 +132,8 @@ function byHash(flow: KnownFlow, facts: SteeringFacts): FlowQueue {
   if (hashFunction !== 'toeplitz') return unknown(`the hash function is ${hashFunction}`);
   if (key.length === 0 || table.length === 0) return unknown('the driver keeps key or table to itself');
   const ours = fields.filter((field): field is RssField => field !== 'other');
-  if (ours.length === 0 || ours.length < fields.length) {
-    return unknown('other fields than addresses and ports are hashed');
-  }
+  if (ours.length < fields.length) return unknown('other fields than addresses and ports are hashed');
+  if (ours.length === 0) return unknown('the NIC hashes nothing of it');
   const hashed: RssFlow = {
     sourceAddress: flow.sourceAddress,
     destinationAddress: flow.address,
