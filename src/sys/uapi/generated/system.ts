@@ -52,6 +52,9 @@ export const MFD_CLOEXEC = 1;
 /** @source linux/time.h */
 export const CLOCK_MONOTONIC = 1;
 
+/** @source linux/time.h */
+export const CLOCK_TAI = 11;
+
 /** @source linux/sched.h */
 export const CLONE_NEWNET = 1073741824;
 
