@@ -19,6 +19,7 @@ const programTypes: Record<ProgramType, number> = {
 
 const EAGAIN = 11;
 const EINVAL = 22;
+const EOPNOTSUPP = 95;
 const ENOSPC = 28;
 const MAX_TRIES = 10;
 const FIRST_LOG_LEN = 1 << 16;
@@ -56,7 +57,8 @@ export class BpfProgram implements Disposable {
    *
    * @param maps - maps to use instead of creating those of the same name; their owner closes them
    * @throws VerifierError when the verifier refuses it
-   * @throws SystemError EPERM without CAP_BPF and, for XDP, CAP_NET_ADMIN
+   * @throws SystemError EPERM without CAP_BPF and, for XDP, CAP_NET_ADMIN; EOPNOTSUPP when it is bound to an interface
+   *   whose driver has no metadata
    * @throws UnsupportedError when it calls a function that this kernel does not have
    * @throws TypeError when an instruction refers to a map that is neither in `spec` nor in `maps`
    */
@@ -157,8 +159,11 @@ function loadOrExplain(spec: ProgramSpec, code: Uint8Array): number {
   });
 }
 
-/** The kernel says EINVAL, and not a word, of an interface that is not there and of flags that it does not know. */
+/** The kernel says not a word of an interface that is not there or knows nothing, and of flags that it does not know. */
 function evidence(errno: number, { boundTo, frags }: ProgramSpec): { hint?: string } {
+  if (errno === EOPNOTSUPP && boundTo !== undefined) {
+    return { hint: 'The driver has no metadata for programs: ask for the timestamp of the kernel alone' };
+  }
   if (errno !== EINVAL) return {};
   if (boundTo !== undefined && !links().some((each) => each.index === boundTo)) {
     return { hint: `No interface of this network namespace has index ${boundTo}` };

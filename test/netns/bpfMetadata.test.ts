@@ -264,7 +264,7 @@ function tagOnEgress(name: string, protocol: number, tci: number): Disposable {
   return new Fd(fd, 'tcx link');
 }
 
-test('a program that asks the driver is refused in generic mode, whose frames no driver knows', (t) => {
+test('a program that asks the driver is refused where there is none to ask: in generic mode, or on the loopback', (t) => {
   if (!requireRoot(t)) return;
   using veth = testVeth();
   withNetns(veth.a.namespace, () => {
@@ -277,6 +277,10 @@ test('a program that asks the driver is refused in generic mode, whose frames no
       code: 'EINVAL',
       message:
         /^Cannot attach XDP program in native mode to lo: EINVAL\. It is bound to the interface with index/,
+    });
+    assert.throws(() => BpfProgram.load(flowProgramSpec({ ...spec, boundTo: loopback.index })), {
+      code: 'EOPNOTSUPP',
+      message: /^Cannot load BPF program flow: EOPNOTSUPP\. The driver has no metadata for programs/,
     });
     const gone = flowProgramSpec({ ...spec, boundTo: 4711 });
     assert.throws(() => BpfProgram.load(gone), {
