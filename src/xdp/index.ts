@@ -37,5 +37,6 @@ export { XdpSocket } from './socket.ts';
 export type { XdpSocketSpec } from './socketSpec.ts';
 export type { XdpStatistics } from './statistics.ts';
 export { XdpCounter } from './statistics.ts';
+export { TxMetadata } from './txMetadata.ts';
 export type { UmemSpec } from './umem.ts';
 export { Umem, XDP_PACKET_HEADROOM } from './umem.ts';

@@ -1,0 +1,103 @@
+import { type Burst, FrameFlags } from '../core/index.ts';
+import { libc } from '../ffi/index.ts';
+import { CLOCK_MONOTONIC, CLOCK_TAI } from '../sys/uapi/index.ts';
+import type { Umem } from './umem.ts';
+
+// struct xsk_tx_metadata lies directly before the frame: offsets from the frame's first byte. [bytes]
+const FLAGS = -24;
+const CSUM_START = -16;
+const CSUM_OFFSET = -14;
+const SENT_NS = -16;
+
+// XDP_TXMD_FLAGS_…
+const TIMESTAMP = 1;
+const CHECKSUM = 2;
+
+const TWO_32 = 2 ** 32;
+
+/**
+ * What is asked of the kernel or the NIC for a frame to be sent, and what they tell of it afterwards.
+ *
+ * Of a umem with `txMetadata`. Where the driver can, the NIC does it; in copy mode the kernel: the checksum in software,
+ * the time when it was done with the frame.
+ *
+ * ```ts
+ * metadata.askTimestamp(burst, 0);
+ * socket.tx(burst); socket.flush();
+ * …
+ * for (let n = socket.completed(burst); n > 0; n--) metadata.sentNs(burst.addr[n - 1]!); // with keepCompletions
+ * ```
+ *
+ * @source linux/if_xdp.h, struct xsk_tx_metadata; Documentation/networking/xsk-tx-metadata.rst
+ * @since Linux 6.8; with a timestamp in copy mode 6.12
+ */
+export class TxMetadata {
+  readonly #view: DataView;
+  /** how far TAI is ahead of the monotonic clock, in halves, since the whole needs 61 bits [2^32 ns, ns] */
+  readonly #ahead: Float64Array;
+
+  /** @throws TypeError when the umem has no room for it */
+  constructor(umem: Umem) {
+    if (umem.txMetadataLen === 0) {
+      throw new TypeError('Cannot ask for anything before a frame: make the umem with txMetadata: true');
+    }
+    this.#view = umem.view;
+    this.#ahead = taiAheadNs();
+  }
+
+  /**
+   * Asks for the time when frame `i` was sent, which {@link TxMetadata.sentNs} reads once it is completed.
+   *
+   * @hot
+   */
+  askTimestamp(burst: Burst, i: number): void {
+    this.#ask(burst, i, TIMESTAMP);
+  }
+
+  /**
+   * Has the Internet checksum from `start` to the end of frame `i` written at `start + offset`, where the sum of the
+   * pseudo header stands. [bytes from the frame's first]
+   *
+   * NB: what the sum covers is the transport header and all behind it: 34 and 6 for UDP in IPv4 without options.
+   *
+   * @hot
+   */
+  askChecksum(burst: Burst, i: number, start: number, offset: number): void {
+    this.#ask(burst, i, CHECKSUM);
+    this.#view.setUint16(burst.addr[i]! + CSUM_START, start, true);
+    this.#view.setUint16(burst.addr[i]! + CSUM_OFFSET, offset, true);
+  }
+
+  /**
+   * When the completed frame at `addr` was sent, on the monotonic clock. [ns]
+   *
+   * A NIC stamps by its own clock, which has to run on TAI for that, as ptp4l keeps it.
+   *
+   * @returns what is not to be used unless {@link TxMetadata.askTimestamp} was called for the frame
+   * @hot
+   */
+  sentNs(addr: number): number {
+    const view = this.#view;
+    const high = view.getUint32(addr + SENT_NS + 4, true) - this.#ahead[0]!;
+    return high * TWO_32 + (view.getUint32(addr + SENT_NS, true) - this.#ahead[1]!);
+  }
+
+  /** Sets a flag; the first one for a frame forgets those of the frame before it in the chunk. */
+  #ask(burst: Burst, i: number, flag: number): void {
+    const at = burst.addr[i]! + FLAGS;
+    const asked = (burst.flags[i]! & FrameFlags.txMetadata) !== 0;
+    this.#view.setUint32(at, asked ? this.#view.getUint32(at, true) | flag : flag, true);
+    this.#view.setUint32(at + 4, 0, true);
+    burst.flags[i]! |= FrameFlags.txMetadata;
+  }
+}
+
+function taiAheadNs(): Float64Array {
+  const time = new BigInt64Array(2);
+  const read = (clock: number): bigint => {
+    libc.clockGettime(clock, time);
+    return time[0]! * 1_000_000_000n + time[1]!;
+  };
+  const ahead = read(CLOCK_TAI) - read(CLOCK_MONOTONIC);
+  return Float64Array.of(Number(ahead >> 32n), Number(ahead & 0xffff_ffffn));
+}
