@@ -4,7 +4,7 @@
 import { GCProfiler, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { workerData } from 'node:worker_threads';
-import { openPort } from '../../src/port/index.ts';
+import { openPort, type Port } from '../../src/port/index.ts';
 import { NetworkNamespace, nowNs, pinThread } from '../../src/sys/index.ts';
 import type { UdpFrameSpec } from '../../src/wire/index.ts';
 import { serve } from '../harness/isolate.ts';
@@ -51,7 +51,7 @@ pinThread(end.core);
 serve(end.role === 'client' ? call : answer);
 
 function call({ warmUpSeconds, seconds, rate }: TailTask): TailResult {
-  using port = openPort(`xdp:${end.interface}`, { flows: [{ port: end.ends.sourcePort }], strict: true });
+  using port = open(end.ends.sourcePort);
   const client = new TailClient(port, end.ends);
   const warmUp = Math.round(warmUpSeconds * rate);
   client.run(0, warmUp, 1e9 / rate);
@@ -65,14 +65,19 @@ function call({ warmUpSeconds, seconds, rate }: TailTask): TailResult {
 }
 
 function answer({ warmUpSeconds, seconds }: TailTask): TailResult {
-  using port = openPort(`xdp:${end.interface}`, {
-    flows: [{ port: end.ends.destinationPort }],
-    strict: true,
-  });
+  using port = open(end.ends.destinationPort);
   const echo = new TailEcho(port, nowNs() + (warmUpSeconds + seconds + GRACE_SECONDS) * 1e9);
   echo.warmUp();
   const collections = collectionsWhile(() => echo.run());
   return { latencies: undefined, lost: 0, collections };
+}
+
+/** What the C program opens: native mode, copies, rings of 2,048. */
+function open(udpPort: number): Port {
+  return openPort(`xdp:${end.interface}?mode=copy&attach=native`, {
+    flows: [{ port: udpPort }],
+    strict: true,
+  });
 }
 
 // A context made after the flag was set has the function.
