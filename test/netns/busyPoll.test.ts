@@ -44,7 +44,9 @@ function overVeth(name: string, run: (veth: TestVeth, t: TestContext) => void | 
       for (const end of [veth.a, veth.b]) at(end, () => setOffloads(end.name, { gro: true }));
       at(veth.a, () => addNeighbour(veth.a.name, veth.b.address, veth.b.mac));
       at(veth.b, () => addNeighbour(veth.b.name, veth.a.address, veth.a.mac));
-      await run(veth, t);
+      if (napisOf(veth.a)[0]?.deferHardIrqs === undefined)
+        t.skip('needs NAPIs with settings of their own (Linux 6.13)');
+      else await run(veth, t);
     }
     assert.equal(leakedFds().length, open, 'a descriptor was left open');
   });

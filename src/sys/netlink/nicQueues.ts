@@ -18,7 +18,7 @@ export interface NicQueue {
   readonly type: 'rx' | 'tx';
   /** id of the NAPI that polls it; undefined when the driver does not tell (veth does not) */
   readonly napiId: number | undefined;
-  /** a zero-copy AF_XDP socket owns it; never told of copy mode */
+  /** an AF_XDP socket is bound to it, in whatever mode */
   readonly xsk: boolean;
 }
 
