@@ -31,6 +31,7 @@ const CASES: Readonly<Record<string, () => Promise<BenchCase>>> = {
   alloc: async () => (await import('./micro/alloc.ts')).alloc,
   soak: async () => (await import('./system/soak.ts')).soak,
   rx: async () => (await import('./system/rx.ts')).rx,
+  loops: async () => (await import('./system/loops.ts')).loops,
   rtt: async () => (await import('./system/rtt.ts')).rtt,
   tail: async () => (await import('./system/tail.ts')).tail,
   ring: async () => (await import('./micro/ring.ts')).ring,
