@@ -6,6 +6,7 @@ import {
   DESC_WORDS,
   FillRing,
   FrameRings,
+  type FrameRingsOptions,
   ProducerRing,
   type RingMemory,
   type RingSet,
@@ -28,7 +29,7 @@ export class RingPort extends FrameRings implements Port {
   readonly fds: readonly number[] = [];
   readonly kernel: RingKernel;
 
-  constructor() {
+  constructor(options: FrameRingsOptions & { readonly txMetadata?: boolean } = {}) {
     const memory = {
       rx: ringMemory(RING_SIZE, DESC_WORDS),
       tx: ringMemory(RING_SIZE, DESC_WORDS),
@@ -41,9 +42,13 @@ export class RingPort extends FrameRings implements Port {
       fill: new FillRing(memory.fill),
       completion: new ConsumerRing(memory.completion, ADDR_WORDS),
     };
-    const umem = new Umem({ chunkCount: 3 * RING_SIZE, what: 'umem of rings in plain memory' });
+    const umem = new Umem({
+      chunkCount: 3 * RING_SIZE,
+      txMetadata: options.txMetadata ?? false,
+      what: 'umem of rings in plain memory',
+    });
     umem.txReserve = RING_SIZE;
-    super(rings, umem);
+    super(rings, umem, options);
     this.regions = [{ view: umem.view, bytes: umem.bytes }];
     this.kernel = new RingKernel(memory);
     this.refill();

@@ -58,7 +58,7 @@ export class FlowRedirect implements Disposable {
     if (asksDriver(spec.metadata) && spec.attach !== 'generic') {
       attached = this.#askDriver(info, spec, queues, reasons);
     }
-    const metadata = spec.metadata && ({ timestamp: 'kernel' } as const);
+    const metadata = spec.metadata && {};
     attached ??= attach(info, { ...spec, ...(metadata && { metadata }) }, queues, this.sockets);
     this.metadata = attached.metadata;
     this.#program = attached.program;

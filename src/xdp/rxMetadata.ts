@@ -1,15 +1,14 @@
+import {
+  METADATA_HARDWARE_NS,
+  METADATA_HAS_HARDWARE_NS,
+  METADATA_HAS_HASH,
+  METADATA_HAS_VLAN,
+  METADATA_HASH,
+  METADATA_KERNEL_NS,
+  METADATA_VALID,
+  METADATA_VLAN_TCI,
+} from '../bpf/index.ts';
 import { type Burst, FrameFlags } from '../core/index.ts';
-
-// Where the flow program writes what it knows of a frame, before the frame's first byte: src/bpf/frameMetadata.ts. [bytes]
-const HARDWARE_NS = -32;
-const KERNEL_NS = -24;
-const HASH = -16;
-const VLAN_TCI = -8;
-const VALID = -4;
-
-const VALID_HARDWARE_NS = 1;
-const VALID_HASH = 2;
-const VALID_VLAN = 4;
 
 const TWO_32 = 2 ** 32;
 
@@ -51,13 +50,13 @@ export class RxMetadata {
     for (let i = 0; i < burst.count; i++) {
       if (starts) frame = burst.addr[i]!;
       starts = (flags[i]! & FrameFlags.continues) === 0;
-      const valid = view.getUint32(frame + VALID, true);
+      const valid = view.getUint32(frame + METADATA_VALID, true);
       if (burst.timestampNs !== null) this.#stamp(burst.timestampNs, i, frame, valid);
       if (burst.hash !== null)
-        burst.hash[i] = (valid & VALID_HASH) === 0 ? 0 : view.getUint32(frame + HASH, true);
-      if ((valid & VALID_VLAN) !== 0) {
+        burst.hash[i] = (valid & METADATA_HAS_HASH) === 0 ? 0 : view.getUint32(frame + METADATA_HASH, true);
+      if ((valid & METADATA_HAS_VLAN) !== 0) {
         flags[i]! |= FrameFlags.vlan;
-        burst.vlan[i] = view.getUint16(frame + VLAN_TCI, true);
+        burst.vlan[i] = view.getUint16(frame + METADATA_VLAN_TCI, true);
       }
     }
   }
@@ -66,11 +65,12 @@ export class RxMetadata {
   #stamp(to: Float64Array, i: number, frame: number, valid: number): void {
     const view = this.#view;
     const kernelNs =
-      view.getUint32(frame + KERNEL_NS + 4, true) * TWO_32 + view.getUint32(frame + KERNEL_NS, true);
+      view.getUint32(frame + METADATA_KERNEL_NS + 4, true) * TWO_32 +
+      view.getUint32(frame + METADATA_KERNEL_NS, true);
     to[i] = kernelNs;
-    if (!this.#hardware || (valid & VALID_HARDWARE_NS) === 0) return;
-    const high = view.getUint32(frame + HARDWARE_NS + 4, true);
-    const low = view.getUint32(frame + HARDWARE_NS, true);
+    if (!this.#hardware || (valid & METADATA_HAS_HARDWARE_NS) === 0) return;
+    const high = view.getUint32(frame + METADATA_HARDWARE_NS + 4, true);
+    const low = view.getUint32(frame + METADATA_HARDWARE_NS, true);
     const anchor = this.#anchor;
     if (anchor[MONOTONIC_NS] === 0) {
       anchor[NIC_HIGH] = high;
