@@ -42,7 +42,10 @@ export class ThreadWatch implements FdWatch {
     try {
       // No compiler rewrites the URL of a worker: its extension is the one that this module runs under.
       // The flags of this process are not for it either: with --input-type it would not start.
-      const url = new URL(`./watchThreadWorker${extname(import.meta.url)}`, import.meta.url);
+      const url = new URL(
+        `./watchThreadWorker${extname(new URL(import.meta.url).pathname)}`,
+        import.meta.url,
+      );
       this.#worker = new Worker(url, { name: 'watch', workerData: task, execArgv: [] });
     } catch (error) {
       this.#wake.close();
