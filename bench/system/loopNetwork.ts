@@ -1,6 +1,6 @@
 import { siblingUrl } from '../../src/lane/index.ts';
 import { DemoNetwork } from '../../src/order/demo/demoNetwork.ts';
-import { allowedCores, link, type NetworkNamespace, withNetns } from '../../src/sys/index.ts';
+import { allowedCores, link, type NetworkNamespace, setOffloads, withNetns } from '../../src/sys/index.ts';
 import { UdpFrameTemplate } from '../../src/wire/index.ts';
 import { Isolate } from '../harness/isolate.ts';
 import type { FloodEnd, Flooded, FloodTask } from './floodEnd.ts';
@@ -45,6 +45,8 @@ export class LoopNetwork implements AsyncDisposable {
     const macOf = ({ namespace, interface: name }: typeof sender): string =>
       withNetns(namespace, () => link(name).mac!);
     const [far, near] = [macOf(sender), macOf(receiver)];
+    // So that this end takes the kernel's frames even when its program runs in generic mode.
+    withNetns(receiver.namespace, () => setOffloads(receiver.interface, { gro: true }));
     this.namespace = receiver.namespace;
     this.interface = receiver.interface;
     this.frame = buildFrame(far, near, LOOP_UDP_PORT, frameLen);

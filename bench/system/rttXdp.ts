@@ -17,7 +17,7 @@ import {
 
 /** Sends order after order, each when the one before is back. */
 export function callXdp(end: RttEnd, seconds: number): RttTimes {
-  using port = openPort(`xdp:${end.interface}`, { flows: [{ port: CALL_PORT }], strict: true });
+  using port = openPort(`xdp:${end.interface}?mode=copy`, { flows: [{ port: CALL_PORT }], strict: true });
   const caller = new Caller(port, end);
   const untilNs = nowNs() + seconds * 1e9;
   for (let trip = 1; nowNs() < untilNs; trip++) caller.call(trip);
@@ -111,7 +111,7 @@ export function answerXdp(end: RttEnd, seconds: number): void {
     },
     onBurstEnd() {},
   };
-  const port = openPort(`xdp:${end.interface}`, { flows: [{ port: ANSWER_PORT }], strict: true });
+  const port = openPort(`xdp:${end.interface}?mode=copy`, { flows: [{ port: ANSWER_PORT }], strict: true });
   using source = new PortSource(port, handler, { udpPort: ANSWER_PORT });
   const untilNs = nowNs() + (seconds + GRACE_SECONDS) * 1e9;
   for (let polls = 1; !last; polls++) {

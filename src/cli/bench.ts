@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { benchXdpCommand } from './benchXdp.ts';
 
 /** Builds `barewire bench`; the cases and their harness are loaded when it runs. */
 export function benchCommand(): Command {
@@ -17,7 +18,8 @@ export function benchCommand(): Command {
         if (!(error instanceof RangeError)) throw error;
         command.error(error.message);
       }
-    });
+    })
+    .addCommand(benchXdpCommand());
 }
 
 /** The options as commander hands them over. */
