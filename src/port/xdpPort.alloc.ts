@@ -82,7 +82,7 @@ const port = ['rx', 'alloc', 'tx', 'flush', 'recycle'].map((name) => `XdpPort.${
 const rings = ['rx', 'recycle', 'recycleRange', 'refill', 'alloc', 'tx', 'txRange', 'reap'].map(
   (name) => `xdp/FrameRings.${name}`,
 );
-const socket = ['rx', '#idle', 'flush'].map((name) => `xdp/XdpSocket.${name}`);
+const socket = ['rx', 'flush'].map((name) => `xdp/XdpSocket.${name}`);
 
 const cases: AllocationCase[] = [
   {

@@ -28,8 +28,7 @@ export class XdpInterface implements Disposable {
   readonly unopened: readonly UnopenedQueue[];
   /** how the sockets busy-poll; undefined when they do not */
   readonly busyPoll: BusyPoll | undefined;
-  /** one line for every step down from what was asked */
-  readonly reasons: readonly string[];
+  readonly #reasons: readonly string[];
   readonly #redirect: FlowRedirect | undefined;
   readonly #resources: DisposableStack;
 
@@ -65,7 +64,7 @@ export class XdpInterface implements Disposable {
     this.metadata = this.#redirect?.metadata ?? spec.metadata;
     const around = setUpAround(spec, sockets, resources);
     this.busyPoll = around.busyPoll;
-    this.reasons = [
+    this.#reasons = [
       ...(this.#redirect?.reasons ?? []),
       ...sockets[0]!.reasons,
       ...unopened.map(({ queue, reason }) => `queue ${queue} not opened: ${reason}`),
@@ -73,6 +72,11 @@ export class XdpInterface implements Disposable {
       ...around.reasons,
     ];
     this.#resources = resources.move();
+  }
+
+  /** One line for every step down from what was asked, as of now. */
+  get reasons(): readonly string[] {
+    return [...this.#reasons, ...(this.busyPoll?.reasons ?? [])];
   }
 
   /** What the program did with every frame that arrived, by outcome. @throws Error in a group, which has the counters */

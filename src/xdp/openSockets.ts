@@ -71,7 +71,6 @@ function openSocket(
       ...(spec.rxSize !== undefined && { rxSize: spec.rxSize }),
       ...(spec.txSize !== undefined && { txSize: spec.txSize }),
       ...(spec.multiBuffer !== undefined && { multiBuffer: spec.multiBuffer }),
-      busyPoll: Boolean(spec.busyPoll),
       ...(spec.metadata !== undefined && { metadata: clockOf(spec) }),
     });
     if (spec.umem === undefined) resources.use(umem);

@@ -40,9 +40,12 @@ export class XdpSocket extends FrameRings implements Disposable {
   /** -1 once closed, so that a number reused by the kernel is never hit */
   #fd: number;
   readonly #txBudget: number;
-  readonly #busyPoll: boolean;
+  /** the tx ring needs a system call whatever its flag says: in copy mode, and without need_wakeup */
+  readonly #sleepless: boolean;
   /** whether the driver takes chunks off the fill ring by itself, and may have to be told of new ones */
   readonly #wakeDriver: boolean;
+  #busyPolling = false;
+  #idleTask: (() => void) | undefined;
   #idlePolls = 0;
 
   /**
@@ -62,7 +65,7 @@ export class XdpSocket extends FrameRings implements Disposable {
     this.#rings = rings;
     this.#fd = rings.fd.fd;
     this.#txBudget = rings.txBudget;
-    this.#busyPoll = spec.busyPoll ?? false;
+    this.#sleepless = rings.mode === 'copy' || spec.needWakeup === false;
     this.#wakeDriver = rings.mode === 'zerocopy';
     const { umem } = spec;
     umem.txReserve = Math.min(umem.txReserve + rings.tx.size, umem.chunkCount >>> 1);
@@ -91,9 +94,27 @@ export class XdpSocket extends FrameRings implements Disposable {
    */
   override rx(burst: Burst): number {
     const count = super.rx(burst);
-    if (count === 0) this.#idle();
-    else if (this.umem.pool.free > this.umem.txReserve) this.refill();
+    if (count === 0) return this.#idle(burst);
+    if (this.umem.pool.free > this.umem.txReserve) this.refill();
     return count;
+  }
+
+  /**
+   * Has every poll that finds nothing poll the driver, and look once more.
+   *
+   * For a socket that busy-polls and has a NAPI to poll; without one the system calls are for nothing.
+   *
+   * @source Documentation/networking/napi.rst, "Busy polling"
+   */
+  busyPoll(): void {
+    this.#busyPolling = true;
+  }
+
+  /** Has `task` called once in 65,536 polls that find nothing, until it answers true. */
+  whenIdle(task: () => boolean): void {
+    this.#idleTask = () => {
+      if (task()) this.#idleTask = undefined;
+    };
   }
 
   /**
@@ -109,9 +130,8 @@ export class XdpSocket extends FrameRings implements Disposable {
     if (this.unsent === 0) return;
     const tx = this.txRing;
     const counters = this.counters;
-    let calls = Math.ceil(this.unsent / this.#txBudget) + 1;
-    while (calls > 0 && tx.needsWakeup() && tx.cursor.free() < tx.size) {
-      calls--;
+    let wake = this.#sleepless || tx.needsWakeup();
+    for (let calls = Math.ceil(this.unsent / this.#txBudget) + 1; wake && calls > 0; calls--) {
       counters[XdpCounter.txWakeups]! += 1;
       if (libc.sendtoPtr(this.#fd, 0, 0, MSG_DONTWAIT, 0, 0) < 0) {
         const errno = libc.errno();
@@ -119,8 +139,10 @@ export class XdpSocket extends FrameRings implements Disposable {
         counters[XdpCounter.txBusy]! += 1;
         this.reap();
       }
+      this.unsent = tx.size - tx.cursor.free();
+      wake = this.unsent > 0 && (this.#sleepless || tx.needsWakeup());
     }
-    this.unsent = tx.size - tx.cursor.free();
+    if (!this.#sleepless) this.unsent = tx.size - tx.cursor.free();
     this.reap();
   }
 
@@ -168,15 +190,22 @@ export class XdpSocket extends FrameRings implements Disposable {
     this.close();
   }
 
-  /** What a poll that found nothing does for the socket. @hot */
-  #idle(): void {
-    if (this.#busyPoll) this.#wakeReceiver(XdpCounter.busyPolls);
-    else if (this.#wakeDriver && this.fillRing.needsWakeup()) this.#wakeReceiver(XdpCounter.rxWakeups);
+  /** What a poll that found nothing does for the socket. @returns what it found after all */
+  #idle(burst: Burst): number {
+    if (this.#wakeDriver && this.fillRing.needsWakeup()) this.#wakeReceiver(XdpCounter.rxWakeups);
     this.#idlePolls = (this.#idlePolls + 1) & IDLE_POLLS_MASK;
-    if (this.#idlePolls !== 0) return;
+    if (this.#idlePolls === 0) this.#look();
+    if (!this.#busyPolling) return 0;
+    this.#wakeReceiver(XdpCounter.busyPolls);
+    return super.rx(burst);
+  }
+
+  /** What is looked after once in a while: the interface, completions that nobody asked for, chunks that came back. */
+  #look(): void {
     this.assertAlive();
     this.reap();
     this.refill();
+    this.#idleTask?.();
   }
 
   /** Has the kernel look at the fill ring, and with busy polling at the driver's queue. */

@@ -32,8 +32,6 @@ export interface XdpSocketSpec {
   multiBuffer?: boolean;
   /** the XDP program writes metadata before each frame: read it, with the time by this clock; default not */
   metadata?: RxClock;
-  /** poll the driver from this thread, see {@link XdpInterfaceSpec.busyPoll}; default false */
-  busyPoll?: boolean;
   /** leave sent frames for {@link XdpSocket.completed}; default false */
   keepCompletions?: boolean;
 }

@@ -4,6 +4,7 @@ import {
   enableBusyPoll,
   FlowRule,
   GroupMembership,
+  incomingNapi,
   PromiscuousMode,
   SystemError,
 } from '../sys/index.ts';
@@ -15,7 +16,7 @@ import type { XdpSocket } from './socket.ts';
 export interface Surroundings {
   /** undefined when it was not asked for */
   readonly busyPoll: BusyPoll | undefined;
-  /** one line for everything that is weaker than asked */
+  /** one line for everything but busy polling that is weaker than asked */
   readonly reasons: readonly string[];
 }
 
@@ -37,7 +38,7 @@ export function setUpAround(
     resources.use(new GroupMembership({ interface: spec.interface, ...wanted }));
   }
   if (spec.steer) steer(spec, sockets, resources, reasons);
-  return { busyPoll: busyPoll(spec, sockets, resources, reasons), reasons };
+  return { busyPoll: busyPoll(spec, sockets, resources), reasons };
 }
 
 function steer(
@@ -73,7 +74,6 @@ function busyPoll(
   spec: XdpInterfaceSpec,
   sockets: readonly XdpSocket[],
   resources: DisposableStack,
-  reasons: string[],
 ): BusyPoll | undefined {
   if (!spec.busyPoll) return undefined;
   const fds = sockets.map(({ fd }) => fd);
@@ -83,6 +83,12 @@ function busyPoll(
   if (spec.strict && polling.reasons.length > 0) {
     throw new Error(`Cannot busy-poll ${spec.interface} as asked: ${polling.reasons.join('; ')}`);
   }
-  reasons.push(...polling.reasons);
+  const engage = (): boolean => {
+    const engaged = polling.engage();
+    for (const socket of sockets) if (incomingNapi(socket.fd) !== 0) socket.busyPoll();
+    return engaged;
+  };
+  // Some kernels name the NAPI with the first frame only.
+  if (!engage()) sockets[0]!.whenIdle(engage);
   return polling;
 }
