@@ -30,7 +30,8 @@ export class GuestResults {
   /** how far the guest has come, for people */
   get place(): string {
     if (this.#kernel === undefined) return 'while it booted';
-    return this.#running.length === 0 ? 'between tests' : `in "${this.#running.join(' › ')}"`;
+    if (this.#running.length > 0) return `in "${this.#running.join(' › ')}"`;
+    return this.#last === undefined ? 'before its first test ended' : `after "${this.#last.name}"`;
   }
 
   /** every test has ended */

@@ -20,11 +20,18 @@ for await (const { type, data } of run({ files: [...files], isolation: 'none' })
     report({ event: 'note', nesting: data.nesting, text: data.message });
   if (type === 'test:pass' || type === 'test:fail') {
     const { nesting, name, skip = false } = data;
-    const error = type === 'test:fail' ? inspect(data.details.error.cause ?? data.details.error) : null;
+    const error = type === 'test:fail' ? explain(data.details.error.cause ?? data.details.error) : null;
     report({ event: 'end', nesting, name, skip, error, durationMs: data.details.duration_ms });
   }
 }
 report({ event: 'finished' });
+
+/** An error with its stack, and that of the error which it hid when something failed to close. */
+function explain(error: unknown): string {
+  return error instanceof SuppressedError
+    ? `${explain(error.suppressed)}\nand then: ${explain(error.error)}`
+    : inspect(error);
+}
 
 function report(event: GuestEvent): void {
   const line = Buffer.from(`${JSON.stringify(event)}\n`);

@@ -11,8 +11,8 @@ import {
 import { XdpPort } from '../../../src/port/index.ts';
 import { nowNs, UdpSocket, withNetns } from '../../../src/sys/index.ts';
 import { UdpFrameTemplate } from '../../../src/wire/index.ts';
-import type { VethEnd } from '../../support/vethPair.ts';
-import { testWire } from './testWire.ts';
+import type { TestVeth } from '../../support/vethPair.ts';
+import { awaitCarrier, testWire } from './testWire.ts';
 
 const UDP_PORT = 9000;
 const ORDERS = 2000;
@@ -29,7 +29,7 @@ describe('the order flow over zero-copy AF_XDP', () => {
     const peer = { address: wire.b.address, port: UDP_PORT };
     const socket = withNetns(wire.a.namespace, () => new UdpSocket({ peer, burst: BURST, maxLen: 64 }));
     try {
-      await bookOrders(t, wire.b, (first, count) => {
+      await bookOrders(t, wire, (first, count) => {
         for (let i = 0; i < count; i++) {
           writeOrder(socket.sendView, socket.reserve(STAMPED_ORDER_LEN), first + i);
         }
@@ -57,7 +57,7 @@ describe('the order flow over zero-copy AF_XDP', () => {
       destinationPort: UDP_PORT,
     });
     const burst = new Burst(BURST);
-    await bookOrders(t, wire.b, (first, count) => {
+    await bookOrders(t, wire, (first, count) => {
       burst.clear();
       assert.equal(port.alloc(burst, count), count);
       for (let i = 0; i < count; i++) {
@@ -72,7 +72,8 @@ describe('the order flow over zero-copy AF_XDP', () => {
 });
 
 /** Starts a strict receiver, sends it all orders, and compares its counters. */
-async function bookOrders(t: TestContext, { name, namespace }: VethEnd, send: Send): Promise<void> {
+async function bookOrders(t: TestContext, wire: TestVeth, send: Send): Promise<void> {
+  const { name, namespace } = wire.b;
   await using receiver = await receiveOrders({
     via: `xdp:${name}?mode=zerocopy&attach=native`,
     strict: true,
@@ -84,6 +85,7 @@ async function bookOrders(t: TestContext, { name, namespace }: VethEnd, send: Se
   assert.match(mode, /native mode, zerocopy/);
   assert.deepEqual(reasons, []);
   t.diagnostic(mode);
+  awaitCarrier(wire);
   const startNs = nowNs();
   for (let sent = 0; sent < ORDERS; ) {
     const count = Math.min(BURST, ORDERS - sent);

@@ -23,10 +23,20 @@ export function testWire(names: readonly [string, string] = ['eth0', 'eth1']): T
     b: ends[1]!,
     [Symbol.dispose]: () => {
       for (const { namespace, name } of ends) {
-        withNetns(namespace, () => setLink(name, { namespace: home }));
+        withNetns(namespace, () => setLink(name, { up: false, namespace: home }));
         namespace.close();
       }
       home.close();
     },
   };
+}
+
+/** Waits until both ends have a carrier: the igb driver resets its NIC when a program or a socket is attached. */
+export function awaitCarrier({ a, b }: TestVeth): void {
+  const ready = ({ namespace, name }: VethEnd): boolean => withNetns(namespace, () => link(name).running);
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (let waitedMs = 0; !(ready(a) && ready(b)); waitedMs += 10) {
+    if (waitedMs > 20_000) throw new Error('Waited 20 s in vain for a carrier at both ends');
+    Atomics.wait(pause, 0, 0, 10);
+  }
 }
