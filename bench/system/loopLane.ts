@@ -122,7 +122,7 @@ class Reporter implements Pollable {
     if (this.#passes !== 0) return 0;
     const now = this.#nowNs();
     if (now < this.#nextNs) return 0;
-    this.#nextNs += this.#intervalNs;
+    this.#nextNs = now + this.#intervalNs;
     this.#report();
     return 0;
   }

@@ -15,8 +15,13 @@ export interface LoopSpec extends Omit<LoopLaneData, 'readings'> {
 /** A loop that runs on a lane of its own. */
 export interface RunningLoop extends AsyncDisposable {
   readonly report: PortReport;
-  /** Resolves with the first reading made from now on. @throws what ended the lane, should it end by itself */
-  next(): Promise<LoopReading>;
+  /**
+   * Resolves with the first reading made after a moment.
+   *
+   * @param afterNs - now unless told [monotonic ns]
+   * @throws what ended the lane, should it end by itself
+   */
+  next(afterNs?: number): Promise<LoopReading>;
   /** Stops it. @returns what it counted in all */
   stop(): Promise<LoopReading>;
 }
@@ -48,7 +53,7 @@ export async function runLoop(spec: LoopSpec): Promise<RunningLoop> {
   };
   return {
     report: lane.programReport as PortReport,
-    next: () => Promise.race([nextReading(readings), failed]),
+    next: (afterNs = nowNs()) => Promise.race([nextReading(readings, afterNs), failed]),
     stop: async () => {
       await end();
       return (await lane.done) as LoopReading;
@@ -57,12 +62,11 @@ export async function runLoop(spec: LoopSpec): Promise<RunningLoop> {
   };
 }
 
-/** Resolves with the first reading made after the call; older ones may still be on their way. */
-function nextReading(readings: MessagePort): Promise<LoopReading> {
-  const sinceNs = nowNs();
+/** Older readings may still be on their way. */
+function nextReading(readings: MessagePort, afterNs: number): Promise<LoopReading> {
   const { promise, resolve } = Promise.withResolvers<LoopReading>();
   const hear = (reading: LoopReading): void => {
-    if (reading.atNs < sinceNs) return;
+    if (reading.atNs <= afterNs) return;
     readings.off('message', hear);
     resolve(reading);
   };

@@ -157,7 +157,7 @@ async function runBurst(
     let last = start;
     for (let second = 1; start && last && elapsed(start, last) < seconds - 0.05; second++) {
       if (sweep) await Promise.race([after(seconds), aborted]);
-      const now = await Promise.race([loop.next(), aborted]);
+      const now = await Promise.race([loop.next(sweep ? undefined : last.atNs), aborted]);
       if (now === undefined) break;
       output(sampleOf(sweep ? `${burst}` : `${second}`, burst, last, now));
       last = now;
