@@ -188,7 +188,9 @@ export class FrameRings {
     const taken = pool.takeInto(burst.addr, first, Math.min(count, burst.capacity - first));
     const headroom = umem.txHeadroom;
     for (let i = first; i < first + taken; i++) {
-      burst.addr[i]! += headroom;
+      const addr = burst.addr[i]! + headroom;
+      // Even, so that a completion says the same addr; see txRange().
+      burst.addr[i] = addr + (addr & 1);
       burst.len[i] = 0;
       burst.region[i] = this.#region;
       burst.flags[i] = 0;
@@ -240,10 +242,12 @@ export class FrameRings {
       const options = flags[first + i]!;
       const inChunk = frameAddr - pool.chunkOf(frameAddr);
       // NB: the kernel drops an invalid descriptor without completing it, and the chunk would be lost.
+      // NB: in copy mode Linux 6.18 completes an odd addr as the even one before it: at the start of a chunk of odd length
+      // that is in another chunk, which would be freed in its stead.
       if (
         inChunk + frameLen > chunkLen ||
         frameLen < shortest ||
-        inChunk < before ||
+        inChunk < before + (frameAddr & 1) ||
         frameAddr >= umemLen ||
         pieces > MAX_PIECES
       ) {
@@ -368,7 +372,8 @@ function throwBadFrame(umem: Umem, addr: number, len: number, pieces: number): n
   const what = `Cannot send frame at ${addr} of ${len} bytes`;
   if (pieces > MAX_PIECES) throw new RangeError(`${what}: it has more than ${MAX_PIECES} pieces`);
   if (addr >= umem.len) throw new RangeError(`${what}: the umem ends at ${umem.len}`);
-  const room = umem.txMetadataLen === 0 ? '' : ` behind ${umem.txMetadataLen} bytes of metadata`;
+  const before = umem.txMetadataLen + (addr & 1);
+  const room = before === 0 ? '' : `, behind its first ${before} bytes`;
   throw new RangeError(
     `${what}: it must be at least ${ETH_HEADER_LEN} bytes and stay in its chunk of ${umem.chunkLen}${room}`,
   );
