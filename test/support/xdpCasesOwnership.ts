@@ -1,0 +1,2 @@
+import type { XdpCases } from './xdpCasesRig.ts';
+export const ownershipCases: XdpCases = {};
