@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync, writeFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { BpfProgram, type RedirectProgramSpec, redirectProgramSpec, XdpLink } from '../../src/bpf/index.ts';
 import { ChunkOwner } from '../../src/core/index.ts';
@@ -133,8 +134,9 @@ export class XdpRig implements Disposable {
     return this.open(end, spec).sockets[0]!;
   }
 
-  /** A program that redirects every frame, unread, to the sockets in its map. */
+  /** A program that redirects every frame, unread, to the sockets in its map; the kernels say nothing from then on. */
   redirect(end: VethEnd, spec: RedirectProgramSpec): BpfProgram {
+    for (const each of this.ends) silence(each);
     const program = this.#resources.use(BpfProgram.load(redirectProgramSpec(spec)));
     this.attach(end, program);
     return program;
@@ -198,6 +200,12 @@ export class XdpRig implements Disposable {
     if (umem.pool.ledger !== null) this.#umems.add(umem);
     return umem.pool.ledger !== null;
   }
+}
+
+/** Stops the kernel from saying anything of its own on an interface on which it knows no IPv4 peer. */
+function silence({ namespace, name }: VethEnd): void {
+  const path = `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`;
+  withNetns(namespace, () => existsSync(path) && writeFileSync(path, '1'));
 }
 
 /** Has the kernel go on with what is to be sent, and takes back what was. A closed socket has nothing left to do. */
