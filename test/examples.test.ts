@@ -38,6 +38,22 @@ const EXAMPLES: Readonly<Record<string, { readonly root?: true; readonly prints:
     root: true,
     prints: [/^woken by uv_poll$/m, /^20 datagrams, sum 190$/m, /^\d{1,3} ms of CPU in a second$/m],
   },
+  'xdpForward.ts': {
+    root: true,
+    prints: [
+      /^xdp:toA: .+ mode, copy, 1 of 1 queues$/m,
+      /^xdp:toB: .+ mode, copy, 1 of 1 queues$/m,
+      /^200 of 200 datagrams went to host B and came back$/m,
+    ],
+  },
+  'xdpGroup.ts': {
+    root: true,
+    prints: [
+      /^program: native mode$/m,
+      /^queue 0: \d+ frames, queue 1: \d+$/m,
+      /^640 of 640; no socket: 0$/m,
+    ],
+  },
   'xdpReceive.ts': {
     root: true,
     prints: [
