@@ -14,7 +14,7 @@ interface Machine {
 }
 
 const MACHINES: readonly Machine[] = [
-  { model: 'virtio', kernel: 'cloud', files: ['zerocopy', 'portContract', 'orders'] },
+  { model: 'virtio', kernel: 'cloud', files: ['zerocopy', 'portContract', 'xdpCases', 'orders'] },
   {
     model: 'igb',
     kernel: 'generic',
@@ -34,7 +34,7 @@ describe('zero-copy AF_XDP in a virtual machine', () => {
         devices: interfacePair(model),
         files: files.map((name) => `test/vm/guest/${name}.guest.ts`),
         env: { REQUIRE_PRIVILEGED: '1', BAREWIRE_VM_MODEL: model },
-        timeoutMs: 240_000,
+        timeoutMs: 400_000,
       });
       t.diagnostic(`Linux ${results.kernel} in QEMU ${manifest.packages['qemu-system-x86']}`);
       await reportTests(t, results.tests);
