@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Burst } from '../../src/core/index.ts';
+import { Burst, FrameFlags } from '../../src/core/index.ts';
 import { parseMac } from '../../src/wire/index.ts';
 import type { XdpSocket } from '../../src/xdp/index.ts';
 import { udpFrame } from './frames.ts';
@@ -69,6 +69,29 @@ export function receive(socket: XdpSocket, count: number): Arrival[] {
   );
   assert.equal(arrivals.length, count, 'frames that arrived');
   return arrivals;
+}
+
+/** Receives frames over several chunks, each put together. */
+export function receiveWhole(socket: XdpSocket, count: number): Buffer[] {
+  const frames: Buffer[] = [];
+  const burst = new Burst(64);
+  until(
+    () => {
+      socket.rx(burst);
+      let pieces: Uint8Array[] = [];
+      for (let i = 0; i < burst.count; i++) {
+        pieces.push(copyOf(socket, burst, i));
+        if ((burst.flags[i]! & FrameFlags.continues) !== 0) continue;
+        frames.push(Buffer.concat(pieces));
+        pieces = [];
+      }
+      assert.equal(pieces.length, 0, 'no frame is split between bursts');
+      socket.recycle(burst);
+      return frames.length >= count;
+    },
+    () => `${count - frames.length} frames over several chunks`,
+  );
+  return frames;
 }
 
 /** The bytes of descriptor `i`. */

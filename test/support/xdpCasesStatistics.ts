@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { FLOW_SOCKETS } from '../../src/bpf/index.ts';
 import { Burst } from '../../src/core/index.ts';
+import { XDP_PKT_CONTD } from '../../src/sys/uapi/index.ts';
 import type { Umem, UmemSpec, XdpSocket } from '../../src/xdp/index.ts';
 import { RawXdpSocket } from './rawXdpSocket.ts';
-import { frameOf, receive, sendAll, tagOf } from './xdpCasesFlow.ts';
+import { frameOf, receive, receiveWhole, sendAll, tagOf } from './xdpCasesFlow.ts';
 import { during, until, type XdpCases, type XdpRig } from './xdpCasesRig.ts';
 
 const FRAME_LEN = 60;
@@ -128,6 +129,12 @@ export const statisticsCases: XdpCases = {
   'descriptors in unaligned chunks of 4,001 bytes: the kernel and tx() refuse the same ones': {
     run: (rig) => refusesTheSame(rig, { chunkLen: 4001, unaligned: true }),
   },
+
+  'frames over several chunks with an invalid piece, or too many: none arrives, and those between them do': {
+    mtu: 9000,
+    queues: 2,
+    run: dropsBrokenFrames,
+  },
 };
 
 /** A descriptor, and what is to become of it. */
@@ -219,4 +226,56 @@ function accepts(socket: XdpSocket, addr: number, len: number): boolean {
     assert.ok(error instanceof RangeError, String(error));
     return false;
   }
+}
+
+const PIECE_LEN = 100;
+
+/** Frames in pieces, each 1, or 0 when it lies behind the end of the umem. */
+const BROKEN: Readonly<Record<string, readonly number[]>> = {
+  'whose first piece is invalid': [0, 1],
+  'whose second piece is invalid': [1, 0, 1],
+  'whose last piece is invalid': [1, 1, 0],
+  'of more than 18 pieces': new Array(19).fill(1),
+};
+
+/** Sends broken frames between whole ones past our own check, and asks the check of each beside it. */
+function dropsBrokenFrames(rig: XdpRig): void {
+  const receiver = rig.openSocket(rig.wire.b, { multiBuffer: true });
+  const umem = rig.umem({ chunkCount: 64, debug: false });
+  using raw = new RawXdpSocket(rig.wire.a, umem, { mode: rig.environment.mode, multiBuffer: true });
+  const ours = rig.socket(rig.wire.a, {
+    umem: rig.umem({ chunkCount: 64, debug: false }),
+    queue: 1,
+    multiBuffer: true,
+  });
+  const { chunkLen } = umem;
+  const whole = frameOf(rig, 'a', 8, 3 * PIECE_LEN - 42);
+  for (let i = 0; i < 3; i++)
+    umem.bytes.set(whole.subarray(PIECE_LEN * i, PIECE_LEN * (i + 1)), (30 + i) * chunkLen);
+  let refused = 0;
+  for (const [what, lens] of Object.entries(BROKEN)) {
+    const burst = new Burst(lens.length);
+    for (const [i, inside] of lens.entries()) {
+      const addr = inside === 0 ? umem.len + PAGE : (1 + i) * chunkLen;
+      const continues = i < lens.length - 1 ? XDP_PKT_CONTD : 0;
+      raw.put(addr, PIECE_LEN, continues);
+      writePiece(burst, i, addr, continues);
+    }
+    for (let i = 0; i < 3; i++) raw.put((30 + i) * chunkLen, PIECE_LEN, i < 2 ? XDP_PKT_CONTD : 0);
+    raw.drain();
+    assert.deepEqual(receiveWhole(receiver, 1), [Buffer.from(whole)], `behind a frame ${what}`);
+    // The kernel refuses all pieces of such a frame.
+    refused += lens.length;
+    assert.equal(raw.statistics().txInvalidDescs, refused, what);
+    assert.throws(() => ours.tx(burst), RangeError, what);
+  }
+  during(20, () => assert.equal(receiver.rx(new Burst(1)), 0, 'no broken one arrives'));
+  assert.equal(ours.statistics().txFrames, 0);
+}
+
+function writePiece(burst: Burst, i: number, addr: number, flags: number): void {
+  burst.addr[i] = addr;
+  burst.len[i] = PIECE_LEN;
+  burst.flags[i] = flags;
+  burst.count = i + 1;
 }

@@ -3,7 +3,16 @@ import { FLOW_SOCKETS } from '../../src/bpf/index.ts';
 import { Burst, FrameFlags } from '../../src/core/index.ts';
 import { nowNs } from '../../src/sys/index.ts';
 import { XDP_PACKET_HEADROOM, type XdpInterfaceSpec, type XdpSocket } from '../../src/xdp/index.ts';
-import { append, copyOf, frameOf, NumberedFlow, receive, sendAll, tagOf } from './xdpCasesFlow.ts';
+import {
+  append,
+  copyOf,
+  frameOf,
+  NumberedFlow,
+  receive,
+  receiveWhole,
+  sendAll,
+  tagOf,
+} from './xdpCasesFlow.ts';
 import { during, RING, until, type XdpCases, type XdpRig } from './xdpCasesRig.ts';
 
 /** Ten times as many as there are chunks in all. */
@@ -189,27 +198,4 @@ function sendCut(socket: XdpSocket, frames: readonly Uint8Array[], random: () =>
     assert.equal(socket.tx(burst), burst.count);
     socket.flush();
   }
-}
-
-/** Receives frames over several chunks, each put together. */
-function receiveWhole(socket: XdpSocket, count: number): Buffer[] {
-  const frames: Buffer[] = [];
-  const burst = new Burst(64);
-  until(
-    () => {
-      socket.rx(burst);
-      let pieces: Uint8Array[] = [];
-      for (let i = 0; i < burst.count; i++) {
-        pieces.push(copyOf(socket, burst, i));
-        if ((burst.flags[i]! & FrameFlags.continues) !== 0) continue;
-        frames.push(Buffer.concat(pieces));
-        pieces = [];
-      }
-      assert.equal(pieces.length, 0, 'no frame is split between bursts');
-      socket.recycle(burst);
-      return frames.length >= count;
-    },
-    () => `${count - frames.length} frames over several chunks`,
-  );
-  return frames;
 }
