@@ -20,11 +20,11 @@ const waiting = new Map<string, LoopPort>();
 /**
  * Opens the port that a spec string names.
  *
- * - `xdp:IFACE?queue=0,1&mode=zerocopy|copy&attach=native|generic&rx=2048&tx=2048&…` AF_XDP; needs `flows`, and opens
- *   every nicQueue unless some are named; docs/xdp.md has all options
+ * - `xdp:IFACE?queue=0,1&mode=zerocopy|copy&attach=native|generic&rx=2048&tx=2048&…` AF_XDP; needs `flows` unless it
+ *   joins a group, and opens every nicQueue unless some are named; docs/xdp.md has all options
  * - `loop:NAME?chunks=1024&ring=256` a wire in memory: the first opener of a name gets one end, the second the other
  *
- * @throws TypeError when the spec has a scheme or an option that nobody knows, or no flow for `xdp:`
+ * @throws TypeError when the spec has a scheme or an option that nobody knows, or a flow is wanted and none given
  * @throws SystemError what opening the backend throws
  */
 export function openPort(text: string, options: OpenPortOptions = {}): Port {
