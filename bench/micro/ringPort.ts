@@ -14,8 +14,8 @@ import {
   XdpCounter,
 } from '../../src/xdp/index.ts';
 
-/** Slots of each ring; the fill ring has twice as many. */
-export const RING_SIZE = 2048;
+/** Slots of each ring, as testpmd has; the fill ring has twice as many. */
+export const RING_SIZE = 1024;
 /** Where the kernel puts frames in their chunks. [bytes] */
 const KERNEL_HEADROOM = 256;
 

@@ -26,9 +26,9 @@ export class ChunkPool {
   readonly base: number;
   /** Owner of every chunk in debug mode, else null; check it once per burst, not per chunk. */
   readonly ledger: ChunkLedger | null;
-  readonly #stack: Uint32Array;
   /** Keeps the chunk's own address when ANDed with any address inside it; 0 when `chunkLen` is no power of two. */
-  readonly #chunkMask: number;
+  readonly chunkMask: number;
+  readonly #stack: Uint32Array;
   #free: number;
 
   /**
@@ -43,7 +43,7 @@ export class ChunkPool {
     this.chunkLen = spec.chunkLen;
     this.base = spec.base ?? 0;
     this.ledger = spec.debug === true ? new ChunkLedger(spec) : null;
-    this.#chunkMask = (this.chunkLen & (this.chunkLen - 1)) === 0 ? -this.chunkLen : 0;
+    this.chunkMask = (this.chunkLen & (this.chunkLen - 1)) === 0 ? -this.chunkLen : 0;
     this.#stack = new Uint32Array(this.count);
     for (let i = 0; i < this.count; i++) {
       this.#stack[i] = this.base + (this.count - 1 - i) * this.chunkLen;
@@ -64,7 +64,7 @@ export class ChunkPool {
    * @hot
    */
   chunkOf(addr: number): number {
-    return this.#chunkMask !== 0 ? addr & this.#chunkMask : addr - (addr % this.chunkLen);
+    return this.chunkMask !== 0 ? addr & this.chunkMask : addr - (addr % this.chunkLen);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { type Burst, ChunkOwner } from '../core/index.ts';
+import { type Burst, ChunkOwner, FrameFlags } from '../core/index.ts';
 import { XDP_PKT_CONTD, XDP_TX_METADATA } from '../sys/uapi/index.ts';
 import type { ConsumerRing, FillRing, ProducerRing, RingSet } from './ring.ts';
 import { type RxClock, RxMetadata } from './rxMetadata.ts';
@@ -9,8 +9,8 @@ import type { Umem } from './umem.ts';
 const ETH_HEADER_LEN = 14;
 /** Most pieces of a frame that the kernel sends in copy mode. @source net/xdp/xsk.c, MAX_SKB_FRAGS + 1 */
 const MAX_PIECES = 18;
-/** {@link FrameFlags}.continues is the same bit as XDP_PKT_CONTD; this is that of {@link FrameFlags}.txMetadata. */
-const FLAG_TX_METADATA = 16;
+/** What a descriptor to send tells the kernel; the first is the same bit as XDP_PKT_CONTD. */
+const TX_OPTIONS = FrameFlags.continues | FrameFlags.txMetadata;
 
 /** How {@link FrameRings} uses its rings. */
 export interface FrameRingsOptions {
@@ -47,6 +47,8 @@ export class FrameRings {
   readonly #metadata: RxMetadata | null;
   readonly #keepCompletions: boolean;
   readonly #holder: number;
+  /** all flags that frames to send ever had */
+  #txOptions = 0;
 
   /** Lends nothing yet: {@link FrameRings.refill} does. */
   constructor(rings: RingSet, umem: Umem, options: FrameRingsOptions = {}) {
@@ -82,25 +84,27 @@ export class FrameRings {
     const region = burst.region;
     const flags = burst.flags;
     const ownRegion = this.#region;
+    const start = cursor.slot(0);
+    const mask = this.rxRing.size - 1;
     let bytes = 0;
-    let continuing = 0;
+    let pieces = 0;
     for (let i = 0; i < count; i++) {
-      const word = cursor.slot(i) << 2;
-      const frameLen = words[word + 2]!;
-      // Unaligned mode: bits 48-63 say how far behind the start of its chunk the frame begins; 0 in aligned mode.
-      addr[i] = words[word]! + (words[word + 1]! >>> 16);
+      const word = ((start + i) & mask) << 2;
+      const frameLen = words[word + 2]! | 0;
+      // Bits 48-63 say how far behind the start of its chunk the frame begins; they are 0 in aligned mode.
+      addr[i] = (words[word]! | 0) + (words[word + 1]! >>> 16);
       len[i] = frameLen;
       region[i] = ownRegion;
       const continues = words[word + 3]! & XDP_PKT_CONTD;
       flags[i] = continues;
-      continuing += continues;
-      bytes += frameLen;
+      pieces |= continues;
+      bytes = (bytes + frameLen) | 0;
     }
-    if (flags[count - 1] !== 0) {
-      const whole = wholeFrames(burst);
-      for (let i = whole; i < count; i++) bytes -= len[i]!;
-      continuing -= count - whole;
-      count = whole;
+    let continuing = 0;
+    if (pieces !== 0) {
+      count = wholeFrames(burst);
+      for (let i = count; i < burst.count; i++) bytes -= len[i]!;
+      for (let i = 0; i < count; i++) continuing += flags[i]!;
       burst.count = count;
       if (count === 0) return 0;
     }
@@ -138,9 +142,16 @@ export class FrameRings {
     const cursor = fill.cursor;
     const words = fill.words;
     const room = cursor.reserve(count);
+    const start = cursor.slot(0);
+    const mask = fill.size - 1;
+    const chunkMask = pool.chunkMask;
     if (umem.tracked) this.#lend(burst, first, room, ChunkOwner.fill);
     // NB: the start of the chunk, and an upper word that stays 0: in unaligned mode the kernel masks nothing.
-    for (let i = 0; i < room; i++) words[cursor.slot(i) << 1] = pool.chunkOf(addr[first + i]!);
+    if (chunkMask !== 0) {
+      for (let i = 0; i < room; i++) words[((start + i) & mask) << 1] = addr[first + i]! & chunkMask;
+    } else {
+      for (let i = 0; i < room; i++) words[((start + i) & mask) << 1] = pool.chunkOf(addr[first + i]!);
+    }
     cursor.submit(room);
     fill.lent += room;
     if (room < count) pool.putFrom(addr, first + room, count - room);
@@ -225,49 +236,41 @@ export class FrameRings {
     const len = burst.len;
     const flags = burst.flags;
     const umem = this.umem;
-    const pool = umem.pool;
     const chunkLen = umem.chunkLen;
-    const umemLen = umem.len;
+    // Of chunks that are no power of two long nothing can be masked; each of their frames is looked at by itself.
+    const chunkMask = umem.pool.chunkMask;
     const before = umem.txMetadataLen;
+    const lastAddr = umem.len - 1;
+    const start = cursor.slot(0);
+    const mask = this.txRing.size - 1;
     let count = cursor.reserve(wanted);
     if (count < wanted) while (count > 0 && (flags[first + count - 1]! & XDP_PKT_CONTD) !== 0) count--;
     let bytes = 0;
-    let continuing = 0;
-    let pieces = 1;
-    let shortest = ETH_HEADER_LEN;
+    // The sign bits of all that must not be negative, and all flags: looked at once, behind the loop.
+    let wrong = 0;
+    let options = 0;
     for (let i = 0; i < count; i++) {
-      const word = cursor.slot(i) << 2;
-      const frameAddr = addr[first + i]!;
-      const frameLen = len[first + i]!;
-      const options = flags[first + i]!;
-      const inChunk = frameAddr - pool.chunkOf(frameAddr);
-      // NB: the kernel drops an invalid descriptor without completing it, and the chunk would be lost.
-      // NB: in copy mode Linux 6.18 completes an odd addr as the even one before it: at the start of a chunk of odd length
-      // that is in another chunk, which would be freed in its stead.
-      if (
-        inChunk + frameLen > chunkLen ||
-        frameLen < shortest ||
-        inChunk < before + (frameAddr & 1) ||
-        frameAddr >= umemLen ||
-        pieces > MAX_PIECES
-      ) {
-        throwBadFrame(umem, frameAddr, frameLen, pieces);
-      }
+      const at = (first + i) | 0;
+      const word = ((start + i) & mask) << 2;
+      const frameAddr = addr[at]! | 0;
+      const frameLen = len[at]! | 0;
+      const inChunk = frameAddr & ~chunkMask;
+      wrong |=
+        (chunkLen - inChunk - frameLen) |
+        (frameLen - ETH_HEADER_LEN) |
+        (inChunk - before) |
+        (lastAddr - frameAddr);
+      options |= flags[at]!;
       words[word] = frameAddr;
       words[word + 2] = frameLen;
-      words[word + 3] = options & XDP_PKT_CONTD;
-      if ((options & FLAG_TX_METADATA) !== 0) words[word + 3]! |= XDP_TX_METADATA;
-      if ((options & XDP_PKT_CONTD) === 0) {
-        pieces = 1;
-        shortest = ETH_HEADER_LEN;
-      } else {
-        continuing++;
-        pieces++;
-        shortest = 1;
-      }
-      bytes += frameLen;
+      bytes = (bytes + frameLen) | 0;
     }
-    if (pieces !== 1) throwUnfinished();
+    this.#txOptions |= options;
+    // NB: the kernel drops an invalid descriptor without completing it, and the chunk would be lost.
+    const suspect = wrong < 0 || chunkMask === 0 || (options & XDP_PKT_CONTD) !== 0;
+    const continuing = suspect ? checkFrames(umem, burst, first, count) : 0;
+    // Slots whose options nobody has ever set are 0.
+    if ((this.#txOptions & TX_OPTIONS) !== 0) this.#writeOptions(flags, first, count);
     if (umem.tracked) this.#lend(burst, first, count, ChunkOwner.tx);
     cursor.submit(count);
     this.unsent += count;
@@ -295,13 +298,31 @@ export class FrameRings {
     const words = ring.words;
     const umem = this.umem;
     const pool = umem.pool;
-    for (let i = 0; i < count; i++) {
-      const word = cursor.slot(i) << 1;
-      const addr = words[word]! + (words[word + 1]! >>> 16);
-      if (umem.tracked) umem.lend(addr, ChunkOwner.tx, ChunkOwner.completion, 0);
-      pool.put(addr);
+    const fill = this.fillRing;
+    const fillCursor = fill.cursor;
+    const fillWords = fill.words;
+    // Straight to the fill ring, as far as it lacks chunks and the pool has what senders need.
+    const lacking = pool.free < umem.txReserve ? 0 : Math.min(count, Math.max(0, fill.size - fill.lent));
+    const refilled = fillCursor.reserve(lacking);
+    const start = cursor.slot(0);
+    const mask = ring.size - 1;
+    const fillStart = fillCursor.slot(0);
+    const fillMask = fill.size - 1;
+    const chunkMask = pool.chunkMask;
+    if (umem.tracked) this.#trackReaped(count, refilled);
+    if (chunkMask !== 0) {
+      for (let i = 0; i < refilled; i++) {
+        fillWords[((fillStart + i) & fillMask) << 1] = words[((start + i) & mask) << 1]! & chunkMask;
+      }
+    } else {
+      for (let i = 0; i < refilled; i++) {
+        fillWords[((fillStart + i) & fillMask) << 1] = pool.chunkOf(addrAt(words, ((start + i) & mask) << 1));
+      }
     }
+    for (let i = refilled; i < count; i++) pool.put(addrAt(words, ((start + i) & mask) << 1));
     cursor.release(count);
+    if (refilled > 0) fillCursor.submit(refilled);
+    fill.lent += refilled;
     this.counters[XdpCounter.txCompleted]! += count;
     if (pool.free > umem.txReserve) this.refill();
     return count;
@@ -324,7 +345,7 @@ export class FrameRings {
     const umem = this.umem;
     for (let i = 0; i < count; i++) {
       const word = cursor.slot(i) << 1;
-      const addr = words[word]! + (words[word + 1]! >>> 16);
+      const addr = addrAt(words, word);
       burst.addr[i] = addr;
       burst.len[i] = 0;
       burst.region[i] = this.#region;
@@ -335,6 +356,24 @@ export class FrameRings {
     burst.count = count;
     this.counters[XdpCounter.txCompleted]! += count;
     return count;
+  }
+
+  #writeOptions(flags: Uint8Array, first: number, count: number): void {
+    const { cursor, words } = this.txRing;
+    for (let i = 0; i < count; i++) {
+      const flag = flags[first + i]!;
+      words[(cursor.slot(i) << 2) + 3] =
+        (flag & XDP_PKT_CONTD) | ((flag & FrameFlags.txMetadata) === 0 ? 0 : XDP_TX_METADATA);
+    }
+  }
+
+  #trackReaped(count: number, refilled: number): void {
+    const { cursor, words } = this.completionRing;
+    for (let i = 0; i < count; i++) {
+      const addr = addrAt(words, cursor.slot(i) << 1);
+      if (i < refilled) this.umem.lend(addr, ChunkOwner.tx, ChunkOwner.fill, this.#holder);
+      else this.umem.lend(addr, ChunkOwner.tx, ChunkOwner.completion, 0);
+    }
   }
 
   #take(burst: Burst, count: number): void {
@@ -350,10 +389,15 @@ export class FrameRings {
   }
 }
 
-/** Descriptors of `burst` that make up whole frames, given that the last one continues. */
+/** The addr at `word`: bits 48-63 of an unaligned one are added to the others. */
+function addrAt(words: Uint32Array, word: number): number {
+  return ((words[word]! | 0) + (words[word + 1]! >>> 16)) | 0;
+}
+
+/** Descriptors of `burst` that make up whole frames. */
 function wholeFrames(burst: Burst): number {
   let count = burst.count;
-  while (count > 0 && burst.flags[count - 1] !== 0) count--;
+  while (count > 0 && (burst.flags[count - 1]! & XDP_PKT_CONTD) !== 0) count--;
   if (count === 0 && burst.count === burst.capacity) throwNoRoom(burst.capacity);
   return count;
 }
@@ -364,17 +408,38 @@ function throwNoRoom(capacity: number): never {
   );
 }
 
-function throwUnfinished(): never {
-  throw new RangeError('Cannot send a frame whose last piece is not in the burst');
+/**
+ * Looks at each descriptor by itself.
+ *
+ * @returns how many are continued in the next one
+ * @throws RangeError for the first that the kernel would not send
+ */
+function checkFrames(umem: Umem, burst: Burst, first: number, count: number): number {
+  let continuing = 0;
+  let pieces = 1;
+  for (let i = first; i < first + count; i++) {
+    const addr = burst.addr[i]!;
+    const len = burst.len[i]!;
+    const inChunk = addr - umem.pool.chunkOf(addr);
+    // NB: in copy mode Linux 6.18 completes an odd addr as the even one before it: at the start of a chunk of odd length
+    // that is in another chunk, which would be freed in its stead.
+    const before = umem.txMetadataLen + (addr & 1);
+    const fits = inChunk >= before && inChunk + len <= umem.chunkLen && addr < umem.len;
+    if (!fits || len < (pieces === 1 ? ETH_HEADER_LEN : 1)) throw badFrame(umem, addr, len);
+    const continues = burst.flags[i]! & XDP_PKT_CONTD;
+    continuing += continues;
+    pieces = continues === 0 ? 1 : pieces + 1;
+    if (pieces > MAX_PIECES) throw new RangeError(`Cannot send a frame of more than ${MAX_PIECES} pieces`);
+  }
+  if (pieces !== 1) throw new RangeError('Cannot send a frame whose last piece is not in the burst');
+  return continuing;
 }
 
-function throwBadFrame(umem: Umem, addr: number, len: number, pieces: number): never {
+function badFrame(umem: Umem, addr: number, len: number): RangeError {
   const what = `Cannot send frame at ${addr} of ${len} bytes`;
-  if (pieces > MAX_PIECES) throw new RangeError(`${what}: it has more than ${MAX_PIECES} pieces`);
-  if (addr >= umem.len) throw new RangeError(`${what}: the umem ends at ${umem.len}`);
-  const before = umem.txMetadataLen + (addr & 1);
-  const room = before === 0 ? '' : `, behind its first ${before} bytes`;
-  throw new RangeError(
+  if (addr >= umem.len) return new RangeError(`${what}: the umem ends at ${umem.len}`);
+  const room = umem.txMetadataLen === 0 ? '' : ` behind ${umem.txMetadataLen} bytes of metadata`;
+  return new RangeError(
     `${what}: it must be at least ${ETH_HEADER_LEN} bytes and stay in its chunk of ${umem.chunkLen}${room}`,
   );
 }

@@ -1,4 +1,4 @@
-import { RingPort } from '../../bench/micro/ringPort.ts';
+import { RingPort } from '../../test/support/ringPort.ts';
 import type { AllocationCase } from '../../tools/allocationCase.ts';
 import { Burst } from '../core/index.ts';
 import { TxMetadata } from './txMetadata.ts';
