@@ -74,7 +74,8 @@ export function receive(socket: XdpSocket, count: number): Arrival[] {
 /** Receives frames over several chunks, each put together. */
 export function receiveWhole(socket: XdpSocket, count: number): Buffer[] {
   const frames: Buffer[] = [];
-  const burst = new Burst(64);
+  // No longer than it must be, so that frames do not fit it evenly.
+  const burst = new Burst(18);
   until(
     () => {
       socket.rx(burst);

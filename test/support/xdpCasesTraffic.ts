@@ -132,9 +132,9 @@ export const trafficCases: XdpCases = {
       const sender = rig.openSocket(rig.wire.a, { multiBuffer: true });
       const receiver = rig.openSocket(rig.wire.b, { multiBuffer: true });
       const random = randomNumbers(rig.environment.name.length);
-      for (let round = 0; round < 60; round++) {
-        const frames = Array.from({ length: 6 }, (_, i) =>
-          frameOf(rig, 'a', round * 6 + i, 18 + Math.floor(random() ** 2 * 8941)),
+      for (let round = 0; round < 30; round++) {
+        const frames = Array.from({ length: 12 }, (_, i) =>
+          frameOf(rig, 'a', round * 12 + i, 18 + Math.floor(random() ** 2 * 8941)),
         );
         sendCut(sender, frames, random);
         const arrived = receiveWhole(receiver, frames.length);
