@@ -136,7 +136,9 @@ class Soak implements Disposable {
   #open(end: VethEnd, debug: boolean): CountedSocket {
     return withNetns(end.namespace, () => {
       const target = link(end.name);
-      const umem = this.#resources.use(new Umem({ chunkCount: 1024, debug }));
+      const umem = new Umem({ chunkCount: 1024, debug });
+      // Not umem.close(), which after a failure would tell of the chunks in hand instead.
+      this.#resources.defer(() => umem.region.close());
       const spec = { interface: end.name, ifindex: target.index, queue: 0, umem, rxSize: 256, txSize: 256 };
       const socket = this.#resources.use(new CountedSocket({ ...spec, mode: 'copy' }));
       const program = this.#resources.use(
