@@ -103,6 +103,8 @@ export class MappedFile implements Disposable {
   readonly ptr: number;
   readonly len: number;
   readonly buffer: ArrayBuffer;
+  readonly #offset: number;
+  readonly #what: string;
   #open = true;
 
   /** @param offset - where in the file; kernel rings name themselves by it [bytes] */
@@ -112,6 +114,25 @@ export class MappedFile implements Disposable {
     this.ptr = ptr;
     this.len = len;
     this.buffer = viewOf(ptr, len);
+    this.#offset = offset;
+    this.#what = what;
+  }
+
+  /**
+   * Has another fd of the same memory hold the mapping, at the same address: all views stay as they are.
+   *
+   * NB: a mapping keeps the file alive by whose fd it was made, also when that fd is closed.
+   */
+  rehome(fd: number): void {
+    const ptr = libc.mmap(
+      this.ptr,
+      this.len,
+      PROT_READ | PROT_WRITE,
+      MAP_SHARED | MAP_POPULATE | MAP_FIXED,
+      fd,
+      this.#offset,
+    );
+    if (ptr === -1) throw new SystemError('Cannot map', { syscall: 'mmap', subject: this.#what });
   }
 
   /** Unmaps the memory and detaches the view. Idempotent. */

@@ -2,6 +2,12 @@ import { libc } from '../ffi/index.ts';
 import { Fd, SystemError } from '../sys/index.ts';
 import {
   AF_XDP,
+  SO_ERROR,
+  SO_SNDBUF,
+  SO_SNDBUFFORCE,
+  SOCK_CLOEXEC,
+  SOCK_RAW,
+  SOL_SOCKET,
   SOL_XDP,
   XDP_MAX_TX_SKB_BUDGET,
   XDP_OPTIONS,
@@ -12,13 +18,6 @@ import {
   xdp_umem_reg,
 } from '../sys/uapi/index.ts';
 import type { Umem } from './umem.ts';
-
-const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
-const SOL_SOCKET = 1;
-const SO_ERROR = 4;
-const SO_SNDBUF = 7;
-const SO_SNDBUFFORCE = 32;
 
 /** Opens an AF_XDP socket. @throws SystemError EPERM without CAP_NET_RAW, EAFNOSUPPORT without CONFIG_XDP_SOCKETS */
 export function openXdpFd(subject: string): Fd {

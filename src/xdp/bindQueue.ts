@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { libc } from '../ffi/index.ts';
 import { netdevInfo, SystemError } from '../sys/index.ts';
 import {
@@ -27,7 +28,7 @@ export interface BindRequest {
   readonly subject: string;
 }
 
-const EBUSY = 16;
+const { EBADF, EBUSY } = constants.errno;
 /** A queue that its last owner has just closed is let go by a kernel worker; waited for so long. [ms] */
 const REBIND_MS = 200;
 const pauseOneMs = new Uint32Array([0, 0, 1_000_000, 0]);
@@ -87,6 +88,7 @@ function bind(fd: number, request: BindRequest, flags: number): void {
         syscall: 'bind(AF_XDP)',
         subject: request.subject,
         errno,
+        ...(errno === EBADF && { hint: 'Close the sockets on this umem whose interface is gone first' }),
       });
     }
     libc.nanosleep(pauseOneMs, null);

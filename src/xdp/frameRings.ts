@@ -3,6 +3,7 @@ import { XDP_PKT_CONTD, XDP_TX_METADATA } from '../sys/uapi/index.ts';
 import type { ConsumerRing, FillRing, ProducerRing, RingSet } from './ring.ts';
 import { type RxClock, RxMetadata } from './rxMetadata.ts';
 import { XDP_COUNTERS, XdpCounter } from './statistics.ts';
+import { checkTxMetadata } from './txMetadata.ts';
 import type { Umem } from './umem.ts';
 
 /** Shortest first piece of a frame that the kernel sends. */
@@ -141,7 +142,9 @@ export class FrameRings {
     const fill = this.fillRing;
     const cursor = fill.cursor;
     const words = fill.words;
-    const room = cursor.reserve(count);
+    // No more than this ring's share: the rest is for senders.
+    const share = umem.shared ? fill.size : Math.min(fill.size, umem.chunkCount - umem.txReserve);
+    const room = cursor.reserve(Math.max(0, Math.min(count, share - fill.lent)));
     const start = cursor.slot(0);
     const mask = fill.size - 1;
     const chunkMask = pool.chunkMask;
@@ -214,7 +217,7 @@ export class FrameRings {
    * Puts the frames of `burst` on the tx ring and returns how many descriptors it accepted: a prefix, in whole frames;
    * the caller keeps the rest.
    *
-   * Nothing is sent before a flush.
+   * Nothing is sent before a flush, or, in copy mode, a poll(2) on the socket.
    *
    * @throws RangeError when a frame leaves its chunk, is shorter than an Ethernet header, or has no last piece; none of
    *   the burst is then accepted
@@ -259,6 +262,7 @@ export class FrameRings {
         (chunkLen - inChunk - frameLen) |
         (frameLen - ETH_HEADER_LEN) |
         (inChunk - before) |
+        frameAddr |
         (lastAddr - frameAddr);
       options |= flags[at]!;
       words[word] = frameAddr;
@@ -269,6 +273,7 @@ export class FrameRings {
     // NB: the kernel drops an invalid descriptor without completing it, and the chunk would be lost.
     const suspect = wrong < 0 || chunkMask === 0 || (options & XDP_PKT_CONTD) !== 0;
     const continuing = suspect ? checkFrames(umem, burst, first, count) : 0;
+    if ((options & FrameFlags.txMetadata) !== 0) checkTxMetadata(umem, burst, first, count);
     // Slots whose options nobody has ever set are 0.
     if ((this.#txOptions & TX_OPTIONS) !== 0) this.#writeOptions(flags, first, count);
     if (umem.tracked) this.#lend(burst, first, count, ChunkOwner.tx);
@@ -398,13 +403,15 @@ function addrAt(words: Uint32Array, word: number): number {
 function wholeFrames(burst: Burst): number {
   let count = burst.count;
   while (count > 0 && (burst.flags[count - 1]! & XDP_PKT_CONTD) !== 0) count--;
-  if (count === 0 && burst.count === burst.capacity) throwNoRoom(burst.capacity);
+  if (count === 0 && burst.count === burst.capacity) throwNoRoom(burst);
   return count;
 }
 
-function throwNoRoom(capacity: number): never {
+/** NB: the burst is emptied, since its chunks are on the rx ring still. */
+function throwNoRoom(burst: Burst): never {
+  burst.count = 0;
   throw new RangeError(
-    `Cannot receive a frame of more than ${capacity} pieces: make the burst larger, ${MAX_PIECES} will do`,
+    `Cannot receive a frame of more than ${burst.capacity} pieces: make the burst larger, ${MAX_PIECES} will do`,
   );
 }
 

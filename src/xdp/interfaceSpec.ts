@@ -37,7 +37,10 @@ export interface XdpInterfaceSpec extends XdpProgramSpec {
   mode?: 'auto' | XdpCopyMode;
   /** join the program of an {@link XdpGroup}, attached in this process, instead of attaching one: its `socketsFd` */
   group?: number;
-  /** packet memory that this interface shares with others; made for each nicQueue when absent */
+  /**
+   * packet memory that this interface shares with others; made for each nicQueue when absent. It has been made as it is:
+   * options of the memory are refused beside it
+   */
   umem?: Umem;
   /** of each socket, a power of two; default 2048 [descriptors] */
   rxSize?: number;
@@ -53,6 +56,8 @@ export interface XdpInterfaceSpec extends XdpProgramSpec {
   hugePages?: boolean;
   /** room before each sent frame for what is asked of the port, see {@link TxMetadata}; default false */
   txMetadata?: boolean;
+  /** leave sent frames for {@link FrameRings.completed}, to read their timestamps; default false */
+  keepCompletions?: boolean;
   /**
    * have the driver polled by the lane's own rx(), instead of by the kernel's softirqs: options of the sockets, and of
    * the interface while it is open; default false. @since Linux 5.11

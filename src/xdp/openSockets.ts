@@ -71,6 +71,7 @@ function openSocket(
       ...(spec.rxSize !== undefined && { rxSize: spec.rxSize }),
       ...(spec.txSize !== undefined && { txSize: spec.txSize }),
       ...(spec.multiBuffer !== undefined && { multiBuffer: spec.multiBuffer }),
+      ...(spec.keepCompletions !== undefined && { keepCompletions: spec.keepCompletions }),
       ...(spec.metadata !== undefined && { metadata: clockOf(spec) }),
     });
     if (spec.umem === undefined) resources.use(umem);

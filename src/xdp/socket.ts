@@ -1,6 +1,8 @@
+import { constants } from 'node:os';
 import type { Burst } from '../core/index.ts';
 import { libc } from '../ffi/index.ts';
 import { SystemError } from '../sys/index.ts';
+import { MSG_DONTWAIT } from '../sys/uapi/index.ts';
 import { takeSocketError } from './bind.ts';
 import type { XdpCopyMode } from './bindQueue.ts';
 import { FrameRings } from './frameRings.ts';
@@ -8,12 +10,9 @@ import { SocketRings } from './socketRings.ts';
 import type { XdpSocketSpec } from './socketSpec.ts';
 import { readStatistics, XdpCounter, type XdpStatistics } from './statistics.ts';
 
-const MSG_DONTWAIT = 0x40;
-const ENXIO = 6;
-const EAGAIN = 11;
-const EBUSY = 16;
-const ENETDOWN = 100;
-const ENOBUFS = 105;
+const { EAGAIN, EBUSY, ENETDOWN, ENOBUFS, ENOMEM, ENXIO } = constants.errno;
+/** What the kernel answers when it cannot send now. */
+const TRANSIENT: ReadonlySet<number> = new Set([EAGAIN, EBUSY, ENOBUFS, ENOMEM]);
 /** Ask for a pending error every so many polls that found nothing: about once a millisecond of spinning. */
 const IDLE_POLLS_MASK = 0xffff;
 
@@ -61,14 +60,13 @@ export class XdpSocket extends FrameRings implements Disposable {
     this.interface = spec.interface;
     this.queue = spec.queue;
     this.mode = rings.mode;
-    this.reasons = rings.modeReason === undefined ? [] : [rings.modeReason];
     this.#rings = rings;
     this.#fd = rings.fd.fd;
     this.#txBudget = rings.txBudget;
     this.#sleepless = rings.mode === 'copy' || spec.needWakeup === false;
     this.#wakeDriver = rings.mode === 'zerocopy';
     const { umem } = spec;
-    umem.txReserve = Math.min(umem.txReserve + rings.tx.size, umem.chunkCount >>> 1);
+    umem.reserveForTx(rings.tx.size);
     this.refill();
     if (rings.fill.lent === 0) {
       this.close();
@@ -77,6 +75,9 @@ export class XdpSocket extends FrameRings implements Disposable {
           `of ${umem.chunkCount} chunks none is left to receive into; 2 * rxSize + txSize are enough for a socket`,
       );
     }
+    const { lent, size } = rings.fill;
+    const few = `${lent} chunks to receive into instead of ${size}: the umem has 2 * rxSize + txSize for too few sockets`;
+    this.reasons = [rings.modeReason, lent < size ? few : undefined].filter((reason) => reason !== undefined);
   }
 
   /** The descriptor, for poll(2) and the redirect map. */
@@ -127,7 +128,10 @@ export class XdpSocket extends FrameRings implements Disposable {
    * @hot one system call per burst
    */
   flush(): void {
-    if (this.unsent === 0) return;
+    if (this.unsent === 0) {
+      this.reap();
+      return;
+    }
     const tx = this.txRing;
     const counters = this.counters;
     let wake = this.#sleepless || tx.needsWakeup();
@@ -135,7 +139,7 @@ export class XdpSocket extends FrameRings implements Disposable {
       counters[XdpCounter.txWakeups]! += 1;
       if (libc.sendtoPtr(this.#fd, 0, 0, MSG_DONTWAIT, 0, 0) < 0) {
         const errno = libc.errno();
-        if (errno !== EAGAIN && errno !== EBUSY && errno !== ENOBUFS) this.#fail('sendto(AF_XDP)', errno);
+        if (!TRANSIENT.has(errno)) this.#fail('sendto(AF_XDP)', errno);
         counters[XdpCounter.txBusy]! += 1;
         this.reap();
       }
@@ -155,9 +159,8 @@ export class XdpSocket extends FrameRings implements Disposable {
     this.assertAlive();
     this.reap();
     this.refill();
-    const fill = this.fillRing;
-    if (fill.cursor.free() > fill.size - (fill.size >>> 3)) this.counters[XdpCounter.fillLow]! += 1;
-    if (fill.needsWakeup()) this.#wakeReceiver(XdpCounter.rxWakeups);
+    this.#countFillLow();
+    if (this.fillRing.needsWakeup()) this.#wakeReceiver(XdpCounter.rxWakeups);
     if (this.unsent > 0) this.flush();
     return this.rxRing.cursor.available() === 0 && this.unsent === 0;
   }
@@ -176,14 +179,17 @@ export class XdpSocket extends FrameRings implements Disposable {
   /**
    * Closes the socket and unmaps its rings; the umem stays, its owner closes it. Idempotent.
    *
-   * A shared umem has the chunks that were on the rings back at once; any other is to be closed as well.
+   * A shared umem has the chunks that were on the rings back, and any other is to be closed as well. Chunks still in hand
+   * are for another socket on the umem to recycle.
    */
   close(): void {
     if (this.#fd < 0) return;
     this.#fd = -1;
     const { umem } = this;
-    umem.txReserve = Math.max(0, umem.txReserve - this.#rings.tx.size);
-    this.#rings.close();
+    umem.reserveForTx(-this.#rings.tx.size);
+    this.#rings.close(
+      this.unsent > 0 || this.counters[XdpCounter.txCompleted]! < this.counters[XdpCounter.txFrames]!,
+    );
   }
 
   [Symbol.dispose](): void {
@@ -205,7 +211,13 @@ export class XdpSocket extends FrameRings implements Disposable {
     this.assertAlive();
     this.reap();
     this.refill();
+    this.#countFillLow();
     this.#idleTask?.();
+  }
+
+  #countFillLow(): void {
+    const { cursor, size } = this.fillRing;
+    if (cursor.free() > size - (size >>> 3)) this.counters[XdpCounter.fillLow]! += 1;
   }
 
   /** Has the kernel look at the fill ring, and with busy polling at the driver's queue. */

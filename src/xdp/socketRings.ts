@@ -5,13 +5,14 @@ import { bindQueue, type XdpCopyMode } from './bindQueue.ts';
 import { checkRingSize, mapRing } from './mapRing.ts';
 import { ADDR_WORDS, ConsumerRing, DESC_WORDS, FillRing, ProducerRing, type RingSet } from './ring.ts';
 import { DEFAULT_RING_SIZE, type XdpSocketSpec } from './socketSpec.ts';
+import type { Umem } from './umem.ts';
 import type { QueueRings, UmemSocket } from './umemSockets.ts';
 
 /** Frames that one wake-up should send in copy mode: several bursts, and still well under a millisecond. */
 const TX_BUDGET = 256;
 /** What a frame on its way counts against the send buffer, at most. [bytes] */
 const SEND_BUFFER_PER_FRAME = 4096;
-/** A driver lets go of a closed zero-copy socket's chunks in a worker of the kernel; after this long at most. */
+/** A driver lets go of a closed zero-copy socket's chunks in a worker of the kernel: usually within a few ms. */
 const fiftyMs = new Uint32Array([0, 0, 50_000_000, 0]);
 
 /** A bound AF_XDP socket and its rings, mapped: what there is to open and to close of an XdpSocket. */
@@ -38,14 +39,14 @@ export class SocketRings implements RingSet, Disposable {
    */
   constructor(spec: XdpSocketSpec) {
     const { umem, rxSize = DEFAULT_RING_SIZE, txSize = DEFAULT_RING_SIZE } = spec;
-    const { needWakeup = true, multiBuffer = false } = spec;
+    const { needWakeup = true, multiBuffer = false, keepCompletions = false } = spec;
     const fillSize = checkSizes(rxSize, txSize, spec.fillSize);
     const subject = `${spec.interface} queue ${spec.queue}`;
     const place = placeOf(spec);
     const neighbour = umem.sockets.on(place);
     const relative = neighbour ?? umem.sockets.any;
     checkSharing(spec, subject, relative, neighbour);
-    const mode = relative?.mode ?? wantedMode(spec);
+    const { mode, reason } = relative === undefined ? wantedMode(spec) : { mode: relative.mode };
 
     using cleanup = new DisposableStack();
     this.fd = cleanup.use(openXdpFd(subject));
@@ -63,12 +64,10 @@ export class SocketRings implements RingSet, Disposable {
     this.txBudget = setTxBudget(fd, Math.min(txSize, TX_BUDGET));
     const { ifindex, queue } = spec;
     const request = { ifindex, queue, mode, needWakeup, multiBuffer, subject };
-    this.modeReason = bindQueue(
-      fd,
-      relative === undefined ? request : { ...request, sharedWith: relative.fd },
-    );
+    const shared = relative === undefined ? {} : { sharedWith: relative.fd };
+    this.modeReason = bindQueue(fd, { ...request, ...shared }) ?? reason;
     this.mode = effectiveMode(fd);
-    this.#self = { place, fd, mode: this.mode, needWakeup, multiBuffer, rings };
+    this.#self = { place, fd, mode: this.mode, needWakeup, multiBuffer, keepCompletions, rings };
     umem.sockets.add(this.#self);
     this.#spec = spec;
     cleanup.move();
@@ -91,16 +90,24 @@ export class SocketRings implements RingSet, Disposable {
     return this.#self.rings.holder;
   }
 
-  /** Unmaps the rings, closes the socket, and gives a shared umem back what was on its rings. Idempotent. */
-  close(): void {
+  /**
+   * Unmaps the rings, closes the socket, and gives a shared umem back what was on its rings. Idempotent.
+   *
+   * @param sending - whether frames may be on their way still: some drivers read them in the umem, in copy mode too
+   */
+  close(sending: boolean = false): void {
     if (this.#resources.disposed) return;
-    this.#resources.dispose();
     const { umem } = this.#spec;
-    if (!umem.sockets.remove(this.#self)) return;
-    this.#self.rings[Symbol.dispose]();
+    const { rings } = this.#self;
+    const heir = umem.sockets.remove(this.#self);
+    // NB: the mapping would keep this socket open, bound and redirected to.
+    if (heir !== undefined) rings.rehome(heir.fd);
+    this.#resources.dispose();
+    if (heir !== undefined) return;
+    rings[Symbol.dispose]();
     if (!umem.shared) return;
-    if (this.mode === 'zerocopy') libc.nanosleep(fiftyMs, null);
-    umem.reclaim(this.holder);
+    if (sending || this.mode === 'zerocopy') libc.nanosleep(fiftyMs, null);
+    umem.reclaim(rings.holder);
   }
 
   [Symbol.dispose](): void {
@@ -108,9 +115,29 @@ export class SocketRings implements RingSet, Disposable {
   }
 }
 
-/** Under strict a weaker mode has to be asked for by name. */
-function wantedMode({ mode = 'auto', strict = false }: XdpSocketSpec): 'auto' | XdpCopyMode {
-  return strict && mode === 'auto' ? 'zerocopy' : mode;
+interface WantedMode {
+  readonly mode: 'auto' | XdpCopyMode;
+  readonly reason?: string;
+}
+
+/** Under strict a weaker mode has to be asked for by name. @throws TypeError for what would lose chunks */
+function wantedMode({ umem, mode = 'auto', strict = false }: XdpSocketSpec): WantedMode {
+  const wanted = strict && mode === 'auto' ? 'zerocopy' : mode;
+  if (wanted === 'copy' || !umem.unaligned || pagesHold(umem)) return { mode: wanted };
+  const reason = 'unaligned chunks need huge pages that none of them crosses';
+  if (wanted === 'auto') return { mode: 'copy', reason: `copy instead of zero-copy: ${reason}` };
+  throw new TypeError(`Cannot open AF_XDP socket in zero-copy mode: ${reason}`);
+}
+
+/**
+ * Tells whether no chunk lies across two pages, which are not adjacent for a NIC.
+ *
+ * NB: the kernel drops such fill and tx entries without a word.
+ *
+ * @source net/xdp/xsk_queue.h, xp_desc_crosses_non_contig_pg()
+ */
+function pagesHold({ chunkLen, len, region: { pageSize } }: Umem): boolean {
+  return len <= pageSize || pageSize % chunkLen === 0;
 }
 
 /** @returns the size of the fill ring */
@@ -145,7 +172,7 @@ function checkSharing(
     refuse('its umem has, or had, another socket; make the umem with shared: true');
   }
   if (relative === undefined) return;
-  const wanted = wantedMode(spec);
+  const wanted = wantedMode(spec).mode;
   if (wanted !== 'auto' && wanted !== relative.mode) {
     refuse(
       `all sockets on a umem run in the mode of the first, which is ${relative.mode}; ${wanted} was asked for`,
@@ -155,7 +182,11 @@ function checkSharing(
     if (spec[option] === undefined || spec[option] === relative[option]) continue;
     refuse(`${option} is ${relative[option]} for all sockets on its umem, as for the first`);
   }
-  if (neighbour !== undefined && spec.fillSize !== undefined && spec.fillSize !== neighbour.rings.fill.size) {
+  if (neighbour === undefined) return;
+  if ((spec.keepCompletions ?? false) !== neighbour.keepCompletions) {
+    refuse(`keepCompletions is ${neighbour.keepCompletions} for all sockets on that queue, as for the first`);
+  }
+  if (spec.fillSize !== undefined && spec.fillSize !== neighbour.rings.fill.size) {
     refuse(
       `it uses the fill ring of the other socket on that queue, which has ${neighbour.rings.fill.size} slots`,
     );
@@ -173,6 +204,10 @@ function mapQueueRings(fd: number, fillSize: number, completionSize: number, hol
     fill: new FillRing(fill.memory),
     completion: new ConsumerRing(completion.memory, ADDR_WORDS),
     holder,
+    rehome: (heirFd) => {
+      fill.mapping.rehome(heirFd);
+      completion.mapping.rehome(heirFd);
+    },
     [Symbol.dispose]: () => mappings.dispose(),
   };
 }

@@ -11,7 +11,8 @@ export interface XdpSocketSpec {
   queue: number;
   /**
    * packet memory; a `shared` one may have other sockets, on any nicQueue of any interface. They all run in the mode
-   * of the first, and those on the same nicQueue use its fill and completion ring.
+   * of the first, and those on the same nicQueue use its fill and completion ring; chunks that are on these when a
+   * socket closes come back with the last one of the nicQueue.
    */
   umem: Umem;
   /** `auto` tries zero-copy and falls back to copy, which {@link XdpSocket.reasons} tells; default `auto` */

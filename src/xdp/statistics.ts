@@ -22,7 +22,7 @@ export const XdpCounter = {
   txWakeups: 7,
   /** system calls made to wake the receiver */
   rxWakeups: 8,
-  /** wake-ups of the transmitter that the kernel answered with EAGAIN or EBUSY */
+  /** wake-ups of the transmitter that the kernel could not follow at the time */
   txBusy: 9,
   /** times we found the fill ring with less than an eighth of its chunks */
   fillLow: 10,
@@ -35,9 +35,9 @@ export const XDP_COUNTERS: number = Object.keys(XdpCounter).length;
 
 /** What a socket counted since it was opened: the kernel's XDP_STATISTICS and our own. */
 export interface XdpStatistics {
-  /** frames the kernel dropped for other reasons than those below */
+  /** frames dropped because there was no chunk, or the frame did not fit into one */
   rxDropped: number;
-  /** fill ring entries the kernel refused */
+  /** refused descriptors of the receiving side; Linux 6.18 counts none: it looks at the rx ring for the fill ring's */
   rxInvalidDescs: number;
   /** tx ring entries the kernel refused */
   txInvalidDescs: number;

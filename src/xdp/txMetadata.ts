@@ -71,7 +71,8 @@ export class TxMetadata {
   /**
    * When the completed frame at `addr` was sent, on the monotonic clock. [ns]
    *
-   * A NIC stamps by its own clock, which has to run on TAI for that, as ptp4l keeps it.
+   * A NIC stamps by its own clock, which has to run on TAI for that, as ptp4l keeps it. The distance of the clocks is
+   * that at construction.
    *
    * @returns what is not to be used unless {@link TxMetadata.askTimestamp} was called for the frame
    * @hot
@@ -89,6 +90,35 @@ export class TxMetadata {
     this.#view.setUint32(at, asked ? this.#view.getUint32(at, true) | flag : flag, true);
     this.#view.setUint32(at + 4, 0, true);
     burst.flags[i]! |= FrameFlags.txMetadata;
+  }
+}
+
+/**
+ * Looks at what stands before each flagged frame.
+ *
+ * NB: Linux 6.18 completes a frame with wrong metadata, and keeps it on the tx ring: its chunk would be owned twice.
+ *
+ * @throws RangeError
+ */
+export function checkTxMetadata(
+  { view, txMetadataLen }: Umem,
+  burst: Burst,
+  first: number,
+  count: number,
+): void {
+  for (let i = first; i < first + count; i++) {
+    if ((burst.flags[i]! & FrameFlags.txMetadata) === 0) continue;
+    const addr = burst.addr[i]!;
+    const what = `Cannot send frame at ${addr} with metadata`;
+    if (txMetadataLen === 0) throw new RangeError(`${what}: the umem has no room for it`);
+    const flags = view.getUint32(addr + FLAGS, true);
+    if ((flags & ~(TIMESTAMP | CHECKSUM)) !== 0 || view.getUint32(addr + FLAGS + 4, true) !== 0) {
+      throw new RangeError(`${what}: flags must be of TxMetadata, got 0x${flags.toString(16)}`);
+    }
+    const end = view.getUint16(addr + CSUM_START, true) + view.getUint16(addr + CSUM_OFFSET, true) + 2;
+    if ((flags & CHECKSUM) !== 0 && end > burst.len[i]!) {
+      throw new RangeError(`${what}: its checksum would end at ${end} of ${burst.len[i]} bytes`);
+    }
   }
 }
 

@@ -66,13 +66,14 @@ export class Umem implements Disposable {
   readonly txHeadroom: number;
   /** whether {@link Umem.lend} has to hear of every chunk that changes hands */
   readonly tracked: boolean;
-  /** chunks that are not lent to receivers, so that senders have some; grows with every socket [chunks] */
+  /** chunks that are not lent to receivers, so that senders have some: at most half of all [chunks] */
   txReserve: number = 0;
   /** the open sockets on it, for who opens the next */
   readonly sockets: UmemSockets = new UmemSockets();
   /** with `shared`, by chunk: the socket whose rings it is on, 1 to 255; 0 while it is free or the application's */
   readonly #holders: Uint8Array | null;
   readonly #debug: boolean;
+  #txWanted = 0;
 
   /** Maps the memory. @throws RangeError when a size cannot be registered; SystemError when no memory is to be had */
   constructor(spec: UmemSpec) {
@@ -114,6 +115,12 @@ export class Umem implements Disposable {
       ledger.move(addr, ChunkOwner.free, to);
     } else if (ledger !== null) ledger.move(addr, from, to);
     if (this.#holders !== null) this.#holders[Math.floor(addr / this.chunkLen)] = holder;
+  }
+
+  /** Keeps `count` more chunks for senders, or fewer: as many as the tx rings of its sockets hold. */
+  reserveForTx(count: number): void {
+    this.#txWanted += count;
+    this.txReserve = Math.min(this.#txWanted, this.chunkCount >>> 1);
   }
 
   /** Puts back into the pool what is on the rings of `holder`, a socket that was closed. @returns chunks put back */

@@ -7,6 +7,8 @@ export interface QueueRings extends Disposable {
   readonly completion: ConsumerRing;
   /** who holds the chunks on them, in the umem's owner table: 1 to 255 */
   readonly holder: number;
+  /** Has another socket of the nicQueue keep them, when that by which they were mapped closes. */
+  rehome(fd: number): void;
 }
 
 /** A socket on a umem, as the next one has to know it. */
@@ -17,6 +19,7 @@ export interface UmemSocket {
   readonly mode: XdpCopyMode;
   readonly needWakeup: boolean;
   readonly multiBuffer: boolean;
+  readonly keepCompletions: boolean;
   readonly rings: QueueRings;
 }
 
@@ -56,9 +59,9 @@ export class UmemSockets {
     this.#used = true;
   }
 
-  /** Removes a socket. @returns whether it was the last one of its nicQueue, whose rings have no user any more */
-  remove(socket: UmemSocket): boolean {
+  /** Removes a socket. @returns another one of its nicQueue; undefined when nobody uses its rings any more */
+  remove(socket: UmemSocket): UmemSocket | undefined {
     this.#sockets.splice(this.#sockets.indexOf(socket), 1);
-    return this.on(socket.place) === undefined;
+    return this.on(socket.place);
   }
 }
