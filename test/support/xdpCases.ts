@@ -1,10 +1,12 @@
 import { describe, it } from 'node:test';
 import { leakedFds } from '../../src/sys/index.ts';
+import { descriptorCases } from './xdpCasesDescriptors.ts';
 import { ownershipCases } from './xdpCasesOwnership.ts';
 import { pollingCases } from './xdpCasesPolling.ts';
 import { type XdpCases, type XdpEnvironment, XdpRig } from './xdpCasesRig.ts';
 import { sharingCases } from './xdpCasesSharing.ts';
 import { statisticsCases } from './xdpCasesStatistics.ts';
+import { teardownCases } from './xdpCasesTeardown.ts';
 import { trafficCases } from './xdpCasesTraffic.ts';
 
 export type { WireOptions, XdpEnvironment } from './xdpCasesRig.ts';
@@ -13,7 +15,9 @@ const groups: Readonly<Record<string, XdpCases>> = {
   traffic: trafficCases,
   polling: pollingCases,
   statistics: statisticsCases,
+  descriptors: descriptorCases,
   sharing: sharingCases,
+  teardown: teardownCases,
   ownership: ownershipCases,
 };
 
