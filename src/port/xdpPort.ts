@@ -67,15 +67,25 @@ export class XdpPort implements Port {
     return this.#sockets[0]!.alloc(burst, count);
   }
 
-  /** Queues each frame on the queue of its region, up to the first that is full. @hot */
+  /**
+   * Queues each frame on the queue of its region, up to the first that is full, or has a frame that cannot be sent.
+   *
+   * @throws RangeError when that frame is in the first run of frames of one region; nothing is then accepted
+   * @hot
+   */
   tx(burst: Burst): number {
     if (this.#oneUmem) return this.#sockets[this.#last]!.tx(burst);
     let first = 0;
-    while (first < burst.count) {
-      const count = runOf(burst, first);
-      const accepted = this.#sockets[burst.region[first]!]!.txRange(burst, first, count);
-      first += accepted;
-      if (accepted < count) break;
+    try {
+      while (first < burst.count) {
+        const count = runOf(burst, first);
+        const accepted = this.#sockets[burst.region[first]!]!.txRange(burst, first, count);
+        first += accepted;
+        if (accepted < count) break;
+      }
+    } catch (error) {
+      // What other queues accepted is no longer the caller's, and has to be told; the next call throws.
+      if (first === 0) throw error;
     }
     return first;
   }
