@@ -23,11 +23,10 @@ export class XdpPort implements Port {
   /** the interface behind the port: modes, flow counters, sockets */
   readonly interface: XdpInterface;
   readonly #sockets: readonly XdpSocket[];
-  readonly #oneUmem: boolean;
+  /** by region, where its frames are sent and its chunks go back to; of one umem, where the last burst came from */
+  readonly #owners: XdpSocket[];
   /** whom rx() asks next */
   #next = 0;
-  /** whence the last burst came */
-  #last = 0;
 
   /** Opens the interface. @throws what {@link XdpInterface} throws */
   constructor(spec: XdpInterfaceSpec, text: string = `xdp:${spec.interface}`) {
@@ -46,18 +45,22 @@ export class XdpPort implements Port {
       ? info.mtu
       : Math.min(info.mtu, sockets[0]!.umem.maxFrameLen - ETH_HEADER_LEN);
     this.regions = spec.umem === undefined ? sockets.map(({ umem }) => umem) : [spec.umem];
-    this.#oneUmem = this.regions.length === 1;
     this.fds = sockets.map((socket) => socket.fd);
     this.#sockets = sockets;
+    this.#owners = sockets.slice(0, this.regions.length);
   }
 
   /** Takes a burst from the next queue that has one. @hot */
   rx(burst: Burst): number {
     const sockets = this.#sockets;
+    const owners = this.#owners;
     for (let tries = sockets.length; tries > 0; tries--) {
-      this.#last = this.#next;
+      const socket = sockets[this.#next]!;
       this.#next = this.#next + 1 === sockets.length ? 0 : this.#next + 1;
-      if (sockets[this.#last]!.rx(burst) > 0) return burst.count;
+      if (socket.rx(burst) > 0) {
+        if (owners.length === 1) owners[0] = socket;
+        return burst.count;
+      }
     }
     return 0;
   }
@@ -74,12 +77,11 @@ export class XdpPort implements Port {
    * @hot
    */
   tx(burst: Burst): number {
-    if (this.#oneUmem) return this.#sockets[this.#last]!.tx(burst);
     let first = 0;
     try {
       while (first < burst.count) {
         const count = runOf(burst, first);
-        const accepted = this.#sockets[burst.region[first]!]!.txRange(burst, first, count);
+        const accepted = this.#owners[burst.region[first]!]!.txRange(burst, first, count);
         first += accepted;
         if (accepted < count) break;
       }
@@ -98,13 +100,9 @@ export class XdpPort implements Port {
 
   /** Returns every chunk to its queue. @hot */
   recycle(burst: Burst): void {
-    if (this.#oneUmem) {
-      this.#sockets[this.#last]!.recycle(burst);
-      return;
-    }
     for (let first = 0; first < burst.count; ) {
       const count = runOf(burst, first);
-      this.#sockets[burst.region[first]!]!.recycleRange(burst, first, count);
+      this.#owners[burst.region[first]!]!.recycleRange(burst, first, count);
       first += count;
     }
     burst.count = 0;

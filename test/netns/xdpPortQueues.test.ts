@@ -3,23 +3,25 @@ import { type TestContext, test } from 'node:test';
 import { Burst } from '../../src/core/index.ts';
 import { XdpPort } from '../../src/port/index.ts';
 import { withNetns } from '../../src/sys/index.ts';
-import type { XdpInterfaceSpec } from '../../src/xdp/index.ts';
-import { TEST_UDP_PORT } from '../support/frames.ts';
+import { Umem, XdpCounter, type XdpInterfaceSpec } from '../../src/xdp/index.ts';
+import { TEST_UDP_PORT, udpFrame } from '../support/frames.ts';
+import { waitUntil } from '../support/handmadeXdpSocket.ts';
 import { requireRoot } from '../support/requirements.ts';
-import { testVeth } from '../support/vethPair.ts';
+import { testVeth, type VethEnd } from '../support/vethPair.ts';
 
 // A port over AF_XDP where it is more than its sockets.
 
-/** Runs `fn` with a port on two nicQueues, closed afterwards with every chunk accounted for. */
+/** Opens a port on both nicQueues of an end of a veth pair. */
+function openPort({ namespace, name }: VethEnd, spec: Partial<XdpInterfaceSpec> = {}): XdpPort {
+  const common = { flows: [{ port: TEST_UDP_PORT }], mode: 'copy', rxSize: 64, txSize: 64 } as const;
+  return withNetns(namespace, () => new XdpPort({ ...common, interface: name, debug: true, ...spec }));
+}
+
+/** Runs `fn` with such a port; every chunk is accounted for when it is closed. */
 function withPort(t: TestContext, spec: Partial<XdpInterfaceSpec>, fn: (port: XdpPort) => void): void {
   if (!requireRoot(t)) return;
   using veth = testVeth({ queues: 2 });
-  const flows = [{ port: TEST_UDP_PORT }];
-  const { namespace, name } = veth.a;
-  using port = withNetns(
-    namespace,
-    () => new XdpPort({ interface: name, flows, rxSize: 64, txSize: 64, debug: true, ...spec }),
-  );
+  using port = openPort(veth.a, spec);
   fn(port);
 }
 
@@ -34,4 +36,37 @@ test('tx() says what it accepted before a frame that cannot be sent, and throws 
     assert.deepEqual([burst.count, burst.region[0]], [1, 1]);
     port.recycle(burst);
   });
+});
+
+test('frames on one umem leave, and chunks go back, by the queue that the last burst came from', (t) => {
+  if (!requireRoot(t)) return;
+  using veth = testVeth({ queues: 2 });
+  using umem = new Umem({ chunkCount: 512, shared: true });
+  using port = openPort(veth.a, { umem });
+  using peer = openPort(veth.b);
+  const [first, second] = port.interface.sockets;
+  const burst = new Burst(4);
+  const frame = udpFrame(peer.mac, port.mac, 30, 1);
+  const [sender] = peer.interface.sockets;
+  sender!.alloc(burst, 1);
+  peer.regions[0]!.bytes.set(frame, burst.addr[0]!);
+  burst.len[0] = frame.length;
+  burst.dropPrefix(peer.tx(burst));
+  peer.flush();
+  assert.ok(waitUntil(() => port.rx(burst) === 1));
+  const [from, other] = first!.counters[XdpCounter.rxFrames] === 1 ? [first!, second!] : [second!, first!];
+  // The other queue is asked next, and has a frame that is too long for the burst.
+  const refusal = t.mock.method(other, 'rx', () => {
+    throw new RangeError('Cannot receive a frame');
+  });
+  assert.throws(() => port.rx(new Burst(1)), RangeError);
+  assert.equal(refusal.mock.callCount(), 1);
+  burst.len[0] = 60;
+  assert.equal(port.tx(burst), 1);
+  assert.equal(from.counters[XdpCounter.txFrames], 1);
+  burst.clear();
+  port.alloc(burst, 1);
+  const recycled = t.mock.method(from, 'recycleRange');
+  port.recycle(burst);
+  assert.equal(recycled.mock.callCount(), 1);
 });
