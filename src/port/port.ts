@@ -16,7 +16,7 @@ export interface PortReport {
   readonly accelerated: boolean;
   /** in words: `native mode, copy, 2 of 2 queues` */
   readonly mode: string;
-  /** one line for every step down: huge pages refused, generic instead of native mode, a queue not opened */
+  /** one line for every step down, as of now: huge pages refused, generic instead of native mode, a queue not opened */
   readonly reasons: readonly string[];
 }
 

@@ -38,7 +38,10 @@ export class XdpPort implements Port {
       via: 'xdp',
       accelerated: true,
       mode: `${opened.attachMode} mode, ${opened.mode}, ` + `${sockets.length} of ${info.nicQueues} queues`,
-      reasons: opened.reasons,
+      // Read anew: busy polling, for one, may engage after the first frames.
+      get reasons(): readonly string[] {
+        return opened.reasons;
+      },
     };
     this.mac = info.mac === undefined ? new Uint8Array(6) : parseMac(info.mac);
     this.mtu = spec.multiBuffer

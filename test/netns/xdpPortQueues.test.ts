@@ -70,3 +70,11 @@ test('frames on one umem leave, and chunks go back, by the queue that the last b
   port.recycle(burst);
   assert.equal(recycled.mock.callCount(), 1);
 });
+
+test('report.reasons are those of the interface as of now', (t) => {
+  withPort(t, {}, (port) => {
+    const now = ['busy polling has engaged, but'];
+    t.mock.getter(port.interface, 'reasons', () => now);
+    assert.deepEqual(port.report.reasons, now);
+  });
+});
