@@ -1,5 +1,4 @@
 import type { Burst } from '../core/index.ts';
-
 import { parseMac } from '../wire/index.ts';
 import { XdpInterface, type XdpInterfaceSpec, type XdpSocket } from '../xdp/index.ts';
 import type { Port, PortReport, PortStatistics, Region } from './port.ts';
@@ -37,7 +36,7 @@ export class XdpPort implements Port {
     this.report = {
       via: 'xdp',
       accelerated: true,
-      mode: `${opened.attachMode} mode, ${opened.mode}, ` + `${sockets.length} of ${info.nicQueues} queues`,
+      mode: `${opened.attachMode} mode, ${opened.mode}, ${sockets.length} of ${info.nicQueues} queues`,
       // Read anew: busy polling, for one, may engage after the first frames.
       get reasons(): readonly string[] {
         return opened.reasons;

@@ -53,7 +53,6 @@ export function setBusyPoll(fd: number, options: BusyPollOptions): EffectiveBusy
     // NB: no kernel tells the budget back.
     now[key] = readOption(fd, option) ?? (taken ? value[0]! : 0);
   }
-
   return { usecs: now.usecs, budget: now.budget, prefer: now.prefer !== 0, reasons };
 }
 
