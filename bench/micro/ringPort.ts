@@ -25,6 +25,7 @@ export class RingPort extends FrameRings implements Port {
   readonly report: PortReport = { via: 'rings', accelerated: false, mode: 'plain memory', reasons: [] };
   readonly mac: Uint8Array = new Uint8Array(6);
   readonly mtu: number = 1500;
+  readonly maxPieceLen: number;
   readonly regions: readonly Region[];
   readonly fds: readonly number[] = [];
   readonly kernel: RingKernel;
@@ -49,6 +50,7 @@ export class RingPort extends FrameRings implements Port {
     });
     umem.txReserve = RING_SIZE;
     super(rings, umem, options);
+    this.maxPieceLen = umem.chunkLen - umem.txHeadroom;
     this.regions = [{ view: umem.view, bytes: umem.bytes }];
     this.kernel = new RingKernel(memory);
     this.refill();

@@ -45,6 +45,7 @@ export class LoopPort implements Port {
   readonly report: PortReport = { via: 'loop', accelerated: false, mode: 'memory', reasons: [] };
   readonly mac: Uint8Array;
   readonly mtu: number = MTU;
+  readonly maxPieceLen: number = CHUNK_LEN - HEADROOM;
   readonly regions: readonly Region[];
   readonly fds: readonly number[] = [];
   readonly #index: number;

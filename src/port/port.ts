@@ -52,6 +52,8 @@ export interface Port extends Disposable {
   readonly mac: Uint8Array;
   /** longest IP packet, without the Ethernet header [bytes] */
   readonly mtu: number;
+  /** longest frame, or piece of a frame, that has room in a chunk from alloc(); may be less than mtu [bytes] */
+  readonly maxPieceLen: number;
   /** packet memory; `burst.region` indexes it */
   readonly regions: readonly Region[];
   /** descriptors that become readable when frames arrive, for poll(2); empty when there is nothing to sleep on */

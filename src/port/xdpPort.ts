@@ -17,6 +17,7 @@ export class XdpPort implements Port {
   readonly report: PortReport;
   readonly mac: Uint8Array;
   readonly mtu: number;
+  readonly maxPieceLen: number;
   readonly regions: readonly Region[];
   readonly fds: readonly number[];
   /** the interface behind the port: modes, flow counters, sockets */
@@ -43,9 +44,10 @@ export class XdpPort implements Port {
       },
     };
     this.mac = info.mac === undefined ? new Uint8Array(6) : parseMac(info.mac);
-    this.mtu = spec.multiBuffer
-      ? info.mtu
-      : Math.min(info.mtu, sockets[0]!.umem.maxFrameLen - ETH_HEADER_LEN);
+    const { maxFrameLen, chunkLen, txHeadroom } = sockets[0]!.umem;
+    this.mtu = spec.multiBuffer ? info.mtu : Math.min(info.mtu, maxFrameLen - ETH_HEADER_LEN);
+    // A frame to send starts at an even addr.
+    this.maxPieceLen = chunkLen - txHeadroom - ((chunkLen | txHeadroom) & 1);
     this.regions = spec.umem === undefined ? sockets.map(({ umem }) => umem) : [spec.umem];
     this.fds = sockets.map((socket) => socket.fd);
     this.#sockets = sockets;

@@ -14,7 +14,8 @@ import { testVeth, type VethEnd } from '../support/vethPair.ts';
 /** Opens a port on both nicQueues of an end of a veth pair. */
 function openPort({ namespace, name }: VethEnd, spec: Partial<XdpInterfaceSpec> = {}): XdpPort {
   const common = { flows: [{ port: TEST_UDP_PORT }], mode: 'copy', rxSize: 64, txSize: 64 } as const;
-  return withNetns(namespace, () => new XdpPort({ ...common, interface: name, debug: true, ...spec }));
+  const debug = spec.umem === undefined ? { debug: true } : {};
+  return withNetns(namespace, () => new XdpPort({ ...common, ...debug, interface: name, ...spec }));
 }
 
 /** Runs `fn` with such a port; every chunk is accounted for when it is closed. */
@@ -41,7 +42,7 @@ test('tx() says what it accepted before a frame that cannot be sent, and throws 
 test('frames on one umem leave, and chunks go back, by the queue that the last burst came from', (t) => {
   if (!requireRoot(t)) return;
   using veth = testVeth({ queues: 2 });
-  using umem = new Umem({ chunkCount: 512, shared: true });
+  using umem = new Umem({ chunkCount: 512, shared: true, debug: true });
   using port = openPort(veth.a, { umem });
   using peer = openPort(veth.b);
   const [first, second] = port.interface.sockets;
@@ -69,6 +70,31 @@ test('frames on one umem leave, and chunks go back, by the queue that the last b
   const recycled = t.mock.method(from, 'recycleRange');
   port.recycle(burst);
   assert.equal(recycled.mock.callCount(), 1);
+});
+
+test('maxPieceLen is the longest frame that tx() takes from a chunk of alloc(), whatever the chunks', (t) => {
+  const shapes: readonly Partial<XdpInterfaceSpec>[] = [
+    {},
+    { headroom: 100 },
+    { unaligned: true, chunkLen: 3333, headroom: 33 },
+    { unaligned: true, chunkLen: 3332, headroom: 33 },
+    { unaligned: true, chunkLen: 3333 },
+    { txMetadata: true },
+  ];
+  for (const shape of shapes) {
+    withPort(t, { multiBuffer: true, ...shape }, (port) => {
+      const burst = new Burst(2);
+      // Of chunks of odd length every other one begins at an odd addr, and loses a byte more.
+      assert.equal(port.alloc(burst, 2), 2);
+      burst.len.fill(port.maxPieceLen);
+      assert.equal(port.tx(burst), 2, JSON.stringify(shape));
+      burst.clear();
+      assert.equal(port.alloc(burst, 2), 2);
+      burst.len.fill(port.maxPieceLen + 1);
+      assert.throws(() => port.tx(burst), RangeError, JSON.stringify(shape));
+      port.recycle(burst);
+    });
+  }
 });
 
 test('report.reasons are those of the interface as of now', (t) => {

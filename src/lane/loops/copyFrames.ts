@@ -1,11 +1,12 @@
 import { type Burst, FrameFlags } from '../../core/index.ts';
 import type { Port } from '../../port/index.ts';
+import { MIN_FRAME_LEN, maxFrameLen } from './portLoop.ts';
 
 /** Why {@link copyFrames} left frames out; its counters' indexes. */
 export const CopyDrop = {
   /** the other port had no chunk for it */
   noChunk: 0,
-  /** longer than the other port sends, or shorter than an Ethernet header */
+  /** longer than the other port sends from one chunk, or shorter than an Ethernet header */
   badLength: 1,
   /** a frame over several chunks */
   chained: 2,
@@ -13,10 +14,6 @@ export const CopyDrop = {
 
 /** How many counters {@link CopyDrop} has. */
 export const COPY_DROPS: number = Object.keys(CopyDrop).length;
-
-/** Without its checksum, and with a VLAN tag, a frame has so much beyond the IP packet. [bytes] */
-const BEYOND_MTU = 18;
-const MIN_LEN = 14;
 
 /**
  * Copies frames of one port into chunks of another: what forwarding between ports that share no memory costs.
@@ -29,7 +26,7 @@ const MIN_LEN = 14;
  * @hot
  */
 export function copyFrames(from: Port, burst: Burst, to: Port, out: Burst, dropped: Float64Array): void {
-  const longest = to.mtu + BEYOND_MTU;
+  const longest = maxFrameLen(to);
   let chained = 0;
   for (let i = 0; i < burst.count; i++) {
     const len = burst.len[i]!;
@@ -39,7 +36,7 @@ export function copyFrames(from: Port, burst: Burst, to: Port, out: Burst, dropp
     if (piece !== 0) {
       // Counted once, at the last piece.
       if (continues === 0) dropped[CopyDrop.chained]! += 1;
-    } else if (len < MIN_LEN || len > longest) {
+    } else if (len < MIN_FRAME_LEN || len > longest) {
       dropped[CopyDrop.badLength]! += 1;
     } else if (to.alloc(out, 1) === 0) {
       dropped[CopyDrop.noChunk]! += 1;

@@ -58,6 +58,7 @@ const cases: AllocationCase[] = [
       'L2Forward.poll',
       'UdpEcho.poll',
       'sendOrDrop',
+      'maxFrameLen',
       'swapMacs',
       'copyFrames',
       'copyBytes',

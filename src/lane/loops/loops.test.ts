@@ -51,6 +51,9 @@ const swapped = (frame: Uint8Array): Uint8Array =>
 const answerOf = (far: Port, near: Port, len: number, tag: number): Uint8Array =>
   udpFrame(near.mac, far.mac, len, tag);
 
+/** The same port on an interface with longer packets, which go over several chunks. */
+const withMtu = (port: LoopPort, mtu: number): Port => Object.assign(port, { mtu });
+
 describe('RxDrop', () => {
   it('returns every chunk and drops nothing', () => {
     const { far, near } = wire();
@@ -87,6 +90,13 @@ describe('TxOnly', () => {
     assert.equal(loop.poll(64), 4);
     assert.equal(near.statistics().txFrames, 8);
     assert.deepEqual(loop.drops(), {});
+  });
+
+  it('refuses a frame that no chunk has room for, however long the packets of the port are', () => {
+    const { near } = wire();
+    const jumbo = withMtu(near, 9000);
+    assert.throws(() => new TxOnly(jumbo, new Uint8Array(1793)), /1793 bytes on loop:: wanted 14 to 1792/);
+    assert.equal(new TxOnly(jumbo, new Uint8Array(1792), { burst: 4 }).poll(64), 4);
   });
 
   it('refuses a frame that no port sends', () => {
@@ -175,6 +185,23 @@ describe('L2Forward', () => {
     assert.deepEqual(loop.drops(), { txFull: 4 });
     assert.equal(receive(far).length, 8);
     assertReturned(far);
+  });
+
+  it('copies no frame that a chunk of the other port has no room for', () => {
+    const one = wire();
+    const two = wire();
+    const burst = new Burst(2);
+    one.far.alloc(burst, 2);
+    burst.len.set([two.near.maxPieceLen, two.near.maxPieceLen + 1]);
+    one.far.tx(burst);
+    const loop = new L2Forward(one.near, withMtu(two.near, 9000));
+    assert.equal(loop.poll(64), 2);
+    assert.equal(loop.drops().badLength, 1);
+    assert.deepEqual(
+      receive(two.far).map(({ length }) => length),
+      [1792],
+    );
+    assertReturned(one.far, two.far);
   });
 
   it('drops and counts what cannot be copied', () => {

@@ -20,6 +20,21 @@ export interface PortLoop extends Pollable {
 /** Descriptors of a burst unless told. */
 export const DEFAULT_BURST = 64;
 
+/** Shortest frame that a port sends: an Ethernet header. [bytes] */
+export const MIN_FRAME_LEN = 14;
+
+/** Without its checksum, and with a VLAN tag, a frame has so much beyond the IP packet. [bytes] */
+const BEYOND_MTU = 18;
+
+/**
+ * Returns the length of the longest frame that a port sends from one chunk.
+ *
+ * @hot
+ */
+export function maxFrameLen(port: Port): number {
+  return Math.min(port.mtu + BEYOND_MTU, port.maxPieceLen);
+}
+
 /**
  * Sends a burst and empties it. What the port refuses, once more after a flush, goes back to the port unsent.
  *

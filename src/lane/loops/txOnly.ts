@@ -1,7 +1,7 @@
 import { Burst } from '../../core/index.ts';
 import type { Port } from '../../port/index.ts';
 import { copyBytes } from './copyFrames.ts';
-import { DEFAULT_BURST, type PortLoop, type PortLoopSpec } from './portLoop.ts';
+import { DEFAULT_BURST, MIN_FRAME_LEN, maxFrameLen, type PortLoop, type PortLoopSpec } from './portLoop.ts';
 
 /**
  * Sends the same frame over and over, as fast as the port takes it; receives nothing.
@@ -16,13 +16,13 @@ export class TxOnly implements PortLoop {
 
   /**
    * @param frame - what to send, from the Ethernet header on; copied
-   * @throws RangeError when the burst is none, or the frame is longer than the port sends
+   * @throws RangeError when the burst is none, or the frame is longer than the port sends from one chunk
    */
   constructor(port: Port, frame: Uint8Array, spec: PortLoopSpec = {}) {
-    const longest = port.mtu + 18;
-    if (frame.length < 14 || frame.length > longest) {
+    const longest = maxFrameLen(port);
+    if (frame.length < MIN_FRAME_LEN || frame.length > longest) {
       throw new RangeError(
-        `Cannot send a frame of ${frame.length} bytes on ${port.spec}: wanted 14 to ${longest}`,
+        `Cannot send a frame of ${frame.length} bytes on ${port.spec}: wanted ${MIN_FRAME_LEN} to ${longest}`,
       );
     }
     this.fds = port.fds;
