@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, mock } from 'node:test';
 import fc from 'fast-check';
 import { TEST_UDP_PORT, udpFrame } from '../../../test/support/frames.ts';
 import { Burst, ChunkOwner, FrameFlags } from '../../core/index.ts';
@@ -90,6 +90,20 @@ describe('TxOnly', () => {
     assert.equal(loop.poll(64), 4);
     assert.equal(near.statistics().txFrames, 8);
     assert.deepEqual(loop.drops(), {});
+  });
+
+  it('sends nothing twice when the port fails after it took frames', () => {
+    const { far, near } = wire();
+    const gone = new Error('the interface is gone');
+    const flush = mock.method(near, 'flush', () => {
+      throw gone;
+    });
+    const loop = new TxOnly(near, numbered(1), { burst: 4 });
+    assert.throws(() => loop.poll(64), gone);
+    flush.mock.restore();
+    assert.equal(loop.poll(64), 4);
+    assert.equal(receive(far).length, 8);
+    assertReturned(far);
   });
 
   it('refuses a frame that no chunk has room for, however long the packets of the port are', () => {

@@ -43,8 +43,8 @@ export class TxOnly implements PortLoop {
       burst.len[i] = frame.byteLength;
     }
     const sent = port.tx(burst);
-    port.flush();
     burst.dropPrefix(sent);
+    port.flush();
     return sent;
   }
 
