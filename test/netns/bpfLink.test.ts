@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
+import { BpfStruct, bpf } from '../../src/bpf/bpfCall.ts';
+import { linkHolders } from '../../src/bpf/holders.ts';
 import {
   BpfProgram,
   type FlowCounters,
@@ -24,6 +26,8 @@ import {
 import { linkMessage } from '../../src/sys/netlink/linkChange.ts';
 import { withNetlink } from '../../src/sys/netlink/socket.ts';
 import {
+  BPF_LINK_GET_FD_BY_ID,
+  bpf_attr_get_id,
   IFLA_XDP,
   IFLA_XDP_FD,
   IFLA_XDP_FLAGS,
@@ -150,6 +154,21 @@ test('XdpLink names every process that holds the link of another program', (t) =
       () => XdpLink.attach(program, here),
       systemError('EBUSY', new RegExp(`attached in native mode by processes ${both.join(', ')}: `)),
     );
+  });
+});
+
+test('linkHolders() finds a process that opened the link by its id, as who opens a pinned one does', (t) => {
+  withVeth(t, (here) => {
+    using program = BpfProgram.load(verdictProgramSpec('XDP_PASS'));
+    using held = XdpLink.attach(program, here);
+    const { id } = held.info();
+    const attr = new BpfStruct(bpf_attr_get_id.sizeof);
+    attr.set(bpf_attr_get_id.link_id, id);
+    using opened = new Fd(bpf(BPF_LINK_GET_FD_BY_ID, attr), 'link opened by its id');
+    const child = spawn('sleep', ['60'], { stdio: ['ignore', 'ignore', 'ignore', opened.fd] });
+    t.after(() => child.kill());
+    assert.ok(linkHolders([id]).some(({ pid }) => pid === child.pid));
+    assert.deepEqual(linkHolders([0]), []);
   });
 });
 
