@@ -3,7 +3,7 @@ import { type BusyPoll, type InterfaceInfo, interfaceInfo } from '../sys/index.t
 import type { XdpCopyMode } from './bindQueue.ts';
 import { FlowRedirect, socketsMapSpec } from './flowRedirect.ts';
 import type { UnopenedQueue, XdpInterfaceSpec } from './interfaceSpec.ts';
-import { openSockets, wantedQueues } from './openSockets.ts';
+import { checkInterfaceSpec, openSockets, wantedQueues } from './openSockets.ts';
 import type { XdpSocket } from './socket.ts';
 import type { XdpStatistics } from './statistics.ts';
 import { setUpAround } from './surroundings.ts';
@@ -40,15 +40,10 @@ export class XdpInterface implements Disposable {
    *   queue can be opened; under `strict` when any cannot
    */
   constructor(spec: XdpInterfaceSpec) {
-    if (spec.attach === 'generic' && spec.mode === 'zerocopy') {
-      throw new TypeError(
-        `Cannot open ${spec.interface}: generic mode has no zero-copy; ask for one of them`,
-      );
-    }
+    checkInterfaceSpec(spec);
     using resources = new DisposableStack();
     this.info = interfaceInfo(spec.interface);
     const wanted = wantedQueues(spec, this.info);
-    // In generic mode the driver knows nothing of the socket: zero-copy would receive nothing.
     const asked = spec.attach === 'generic' ? { ...spec, mode: 'copy' as const } : spec;
     const { sockets, unopened } = openSockets(asked, this.info, wanted, resources);
     this.sockets = sockets;
@@ -56,7 +51,9 @@ export class XdpInterface implements Disposable {
     this.mode = sockets[0]!.mode;
     const queues = Math.max(this.info.rxQueues, ...wanted.map((queue) => queue + 1));
     if (spec.group === undefined) {
-      this.#redirect = resources.use(new FlowRedirect(this.info, spec, queues, sockets));
+      // In generic mode the driver knows nothing of the sockets, and those in zero-copy mode would receive nothing.
+      const attach = this.mode === 'zerocopy' ? { ...spec, attach: 'native' as const } : spec;
+      this.#redirect = resources.use(new FlowRedirect(this.info, attach, queues, sockets));
     } else {
       joinGroup(spec.group, queues, sockets);
     }
@@ -66,8 +63,9 @@ export class XdpInterface implements Disposable {
     this.busyPoll = around.busyPoll;
     this.#reasons = [
       ...(this.#redirect?.reasons ?? []),
-      ...sockets[0]!.reasons,
+      ...new Set(sockets.flatMap(({ reasons }) => reasons)),
       ...unopened.map(({ queue, reason }) => `queue ${queue} not opened: ${reason}`),
+      ...sockets.flatMap(({ queue }) => whyItCannotSend(this.info, queue) ?? []),
       ...sockets.flatMap(({ umem }) => umem.region.pageReason ?? []),
       ...around.reasons,
     ];
@@ -76,7 +74,7 @@ export class XdpInterface implements Disposable {
 
   /** One line for every step down from what was asked, as of now. */
   get reasons(): readonly string[] {
-    return [...this.#reasons, ...(this.busyPoll?.reasons ?? [])];
+    return this.#resources.disposed ? this.#reasons : [...this.#reasons, ...(this.busyPoll?.reasons ?? [])];
   }
 
   /** What the program did with every frame that arrived, by outcome. @throws Error in a group, which has the counters */
@@ -103,6 +101,12 @@ export class XdpInterface implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** The kernel takes what is sent on a queue that only receives, and does nothing. @source net/xdp/xsk.c, xsk_generic_xmit */
+function whyItCannotSend({ channels, txQueues }: InterfaceInfo, queue: number): string | undefined {
+  const count = channels === undefined ? txQueues : channels.tx + channels.combined;
+  return queue < count ? undefined : `queue ${queue} cannot send: the interface has ${count} to send on`;
 }
 
 /** Has the group's program redirect to these sockets. */

@@ -5,6 +5,18 @@ import { XdpSocket } from './socket.ts';
 import { DEFAULT_RING_SIZE } from './socketSpec.ts';
 import { Umem } from './umem.ts';
 
+const UMEM_OPTIONS = ['chunkLen', 'unaligned', 'headroom', 'hugePages', 'txMetadata', 'debug'] as const;
+
+/** Refuses what contradicts itself. @throws TypeError */
+export function checkInterfaceSpec(spec: XdpInterfaceSpec): void {
+  if (spec.attach === 'generic' && spec.mode === 'zerocopy') {
+    throw new TypeError(`Cannot open ${spec.interface}: generic mode has no zero-copy; ask for one of them`);
+  }
+  const ignored = spec.umem && UMEM_OPTIONS.find((option) => spec[option] !== undefined);
+  if (ignored)
+    throw new TypeError(`Cannot open ${spec.interface}: ${ignored} is a matter of the umem that is given`);
+}
+
 /** The nicQueues that `spec` asks for. @throws RangeError for one that the interface has not */
 export function wantedQueues(spec: XdpInterfaceSpec, info: InterfaceInfo): number[] {
   if (spec.queues === undefined || spec.queues === 'all') {

@@ -62,7 +62,10 @@ function steer(
         port,
         ...(address && { address: formatIp(address) }),
       };
-      resources.use(new FlowRule({ ...rule, replace: spec.replace ?? false }));
+      const { earlier, owned } = resources.use(new FlowRule({ ...rule, replace: spec.replace ?? false }));
+      if (earlier !== undefined) {
+        reasons.push(`rule ${earlier.location} of the NIC was there and is ${owned ? 'replaced' : 'used'}`);
+      }
     }
   } catch (error) {
     if (spec.strict || !(error instanceof SystemError) || error.code !== 'EOPNOTSUPP') throw error;
@@ -89,6 +92,6 @@ function busyPoll(
     return engaged;
   };
   // Some kernels name the NAPI with the first frame only.
-  if (!engage()) sockets[0]!.whenIdle(engage);
+  if (!engage()) for (const socket of sockets) socket.whenIdle(engage);
   return polling;
 }
