@@ -117,8 +117,7 @@ export class XdpRig implements Disposable {
           attach,
           rxSize: RING,
           txSize: RING,
-          debug: true,
-          ...(spec.umem === undefined && chunks),
+          ...(spec.umem === undefined && { debug: true, ...chunks }),
           ...spec,
         }),
     );
