@@ -117,6 +117,8 @@ test('encodeFlowRule() refuses what cannot be', () => {
 
 /** A NIC that keeps rules as drivers do: of a size, with or without choosing locations itself. */
 class Nic {
+  /** refuses every insertion but of these nicQueues */
+  onlyQueues: readonly number[] = [0, 1, 2, 3];
   readonly rules = new Map<number, Uint8Array>();
   readonly size: number;
   readonly chooses: boolean;
@@ -161,7 +163,7 @@ class Nic {
 
   #insert(request: DataView<ArrayBuffer>, wanted: number, fail: (errno: number) => never): void {
     if ((wanted === 0xffffffff) !== this.chooses) fail(constants.errno.EINVAL);
-    if (request.getUint32(168, true) >= 4) fail(constants.errno.EINVAL);
+    if (!this.onlyQueues.includes(request.getUint32(168, true))) fail(constants.errno.EINVAL);
     const location = this.chooses ? this.rules.size : wanted;
     request.setUint32(176, location, true);
     this.rules.set(location, new Uint8Array(request.buffer.slice(0)));
@@ -243,6 +245,38 @@ test('a FlowRule that replaces makes an earlier rule its own, wherever that stee
       [others.location],
     );
   }
+});
+
+test('a FlowRule that replaces puts the earlier rule back when the NIC refuses its own', () => {
+  const nic = new Nic();
+  const { location } = new FlowRule({ ...spec, queue: 1 }, nic.table());
+  const before = nic.table().list();
+  failsWith(
+    'EINVAL',
+    new RegExp(`\\(rule ${location}, .* to queue 1, .* is back as rule ${location}\\)`),
+    () => {
+      new FlowRule({ ...spec, queue: 4, replace: true }, nic.table());
+    },
+  );
+  assert.deepEqual(nic.table().list(), before);
+});
+
+test('a FlowRule that replaces says so when it cannot put the earlier rule back', () => {
+  const nic = new Nic();
+  const { location } = new FlowRule({ ...spec, queue: 1 }, nic.table());
+  const replace = (): unknown => new FlowRule({ ...spec, replace: true }, nic.table());
+  nic.onlyQueues = [];
+  const lost = new RegExp(
+    `rule ${location}, .* to queue 1, was taken off for it and cannot be put back: .*EINVAL`,
+  );
+  failsWith('EINVAL', lost, replace);
+
+  // A rule that drops says no nicQueue to put it back with.
+  const drops = encodeFlowRule(spec, 0, 5);
+  drops.setUint32(168, 0xffffffff, true);
+  drops.setUint32(172, 0xffffffff, true);
+  nic.rules.set(5, new Uint8Array(drops.buffer));
+  failsWith('EINVAL', /rule 5, .* elsewhere, was taken off for it and cannot be put back, since/, replace);
 });
 
 test('a FlowRule that cannot be touches nothing, and one that went by another hand is closed quietly', () => {

@@ -47,7 +47,7 @@ export class FlowRule implements Disposable {
    *
    * @throws SystemError EOPNOTSUPP when the driver steers no flows, or the feature is off (the hint names the command);
    *   EEXIST when another rule steers the same elsewhere; EINVAL when the NIC has no such nicQueue or cannot compare
-   *   these fields; ENOSPC, EPERM, ENODEV
+   *   these fields; ENOSPC, EPERM, ENODEV. An earlier rule that was taken off for it is put back and named
    * @throws TypeError, RangeError when `spec` cannot be
    */
   constructor(spec: FlowRuleSpec, table: FlowRuleTable = openTable(spec.interface)) {
@@ -64,9 +64,9 @@ export class FlowRule implements Disposable {
         this.owned = false;
         this.location = earlier.location;
       } else {
-        if (earlier !== undefined) table.remove(earlier.location);
         this.owned = true;
-        this.location = table.insert(spec, spec.queue);
+        this.location =
+          earlier === undefined ? table.insert(spec, spec.queue) : insertInstead(table, earlier, spec);
       }
     } catch (error) {
       table.close();
@@ -121,13 +121,46 @@ function openTable(name: string): FlowRuleTable {
   return new FlowRuleTable(name);
 }
 
-function occupied(spec: FlowRuleSpec, { location, queue }: ListedFlowRule): SystemError {
-  const where = queue === undefined ? 'elsewhere' : `to queue ${queue}`;
-  return new SystemError(`Cannot steer port ${spec.port} to queue ${spec.queue} of`, {
+/** Takes the earlier rule off and inserts ours: some NICs take no two for the same. @returns the location of ours */
+function insertInstead(table: FlowRuleTable, earlier: ListedFlowRule, spec: FlowRuleSpec): number {
+  table.remove(earlier.location);
+  try {
+    return table.insert(spec, spec.queue);
+  } catch (error) {
+    const fate = putBack(table, earlier, spec);
+    if (!(error instanceof SystemError)) throw error;
+    throw new SystemError(actionOf(spec), {
+      syscall: error.syscall,
+      errno: -error.errno,
+      subject: spec.interface,
+      detail: `rule ${earlier.location}, which steered the same datagrams ${whither(earlier)}, was taken off for it and ${fate}`,
+      cause: error,
+    });
+  }
+}
+
+/** Inserts a rule that was taken off. @returns what became of it */
+function putBack(table: FlowRuleTable, { match, queue }: ListedFlowRule, spec: FlowRuleSpec): string {
+  if (queue === undefined) return 'cannot be put back, since it has no nicQueue';
+  try {
+    return `is back as rule ${table.insert(match ?? spec, queue)}`;
+  } catch (error) {
+    return `cannot be put back: ${error instanceof Error ? error.message : error}`;
+  }
+}
+
+const actionOf = ({ port, queue }: FlowRuleSpec): string => `Cannot steer port ${port} to queue ${queue} of`;
+
+const whither = ({ queue }: ListedFlowRule): string =>
+  queue === undefined ? 'elsewhere' : `to queue ${queue}`;
+
+function occupied(spec: FlowRuleSpec, earlier: ListedFlowRule): SystemError {
+  const { location } = earlier;
+  return new SystemError(actionOf(spec), {
     syscall: 'ioctl(ETHTOOL_SRXCLSRLINS)',
     errno: constants.errno.EEXIST,
     subject: spec.interface,
-    detail: `rule ${location} steers the same datagrams ${where}`,
+    detail: `rule ${location} steers the same datagrams ${whither(earlier)}`,
     hint: `Ask for it to be replaced, or remove it with \`ethtool -N ${spec.interface} delete ${location}\``,
   });
 }
