@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -163,6 +164,51 @@ test('what cannot be watched is a SystemError, and nothing of the watch is left'
   }
   using again = watchReadable([event.fd], () => {});
   again.arm();
+});
+
+/** Watches descriptors through a helper thread in a process of its own, and arms the watch again when called. */
+function armTwice(fds: number, before: string, options = ''): unknown {
+  const program = `
+    import { EventFd, SystemError, watchReadable } from ${JSON.stringify(new URL('./index.ts', import.meta.url).href)};
+    const event = EventFd.create('test');
+    const watch = watchReadable(new Array(${fds}).fill(event.fd), () => {
+      const answer = { system: false };
+      try {
+        watch.arm();
+      } catch (error) {
+        answer.system = error instanceof SystemError;
+        answer.message = error.message.replaceAll(event.fd, 'N');
+      }
+      const started = performance.now();
+      watch.close();
+      answer.waited = performance.now() - started > 500;
+      console.log(JSON.stringify(answer));
+    }, { via: 'thread' });
+    watch.arm();`;
+  const script = `${before}; exec "$0" --input-type=module -e "$1"`;
+  const { stdout, stderr } = spawnSync('sh', ['-c', script, process.execPath, program], {
+    encoding: 'utf8',
+    timeout: 20_000,
+    env: { ...process.env, NODE_OPTIONS: options },
+  });
+  assert.equal(stderr, '');
+  return JSON.parse(stdout);
+}
+
+test('a helper thread whose poll(2) fails calls, and the next arm() throws why', () => {
+  assert.deepEqual(armTwice(300, 'ulimit -n 200'), {
+    ...{ system: true, waited: false },
+    message: `Cannot watch fd ${new Array(8).fill('N').join(', ')}, …: EINVAL`,
+  });
+});
+
+test('a helper thread that does not start calls, and the next arm() throws why', () => {
+  // In the quotes that NODE_OPTIONS leaves alone.
+  const script = `import{isMainThread}from'node:worker_threads';if(!isMainThread)throw(new%20Error('no'))`;
+  assert.deepEqual(armTwice(1, ':', `--import=data:text/javascript,${script}`), {
+    ...{ system: false, waited: false },
+    message: 'no',
+  });
 });
 
 test('a worker watches through a helper thread and says why', async () => {

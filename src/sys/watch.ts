@@ -17,6 +17,8 @@ export interface FdWatch extends Disposable {
    * Asks for one call of `onReadable`, as soon as a descriptor is readable or has an error; it may be so already.
    *
    * Keeps the process alive until then. Without effect while armed or closed.
+   *
+   * @throws SystemError, Error when a helper thread could not watch, of which `onReadable` was called to tell
    */
   arm(): void;
   /** Lets the process live while this is armed, as it does unless told otherwise. Idempotent. */

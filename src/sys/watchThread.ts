@@ -1,5 +1,6 @@
 import { extname } from 'node:path/posix';
 import { Worker } from 'node:worker_threads';
+import { SystemError } from './error.ts';
 import { EventFd } from './eventfd.ts';
 import type { FdWatch } from './watch.ts';
 
@@ -33,6 +34,8 @@ export class ThreadWatch implements FdWatch {
   #open = true;
   #armed = false;
   #keepsAlive = true;
+  /** why the helper is gone */
+  #failure: unknown;
 
   /** @throws SystemError when no eventfd is to be had, and what a {@link Worker} throws */
   constructor(fds: readonly number[], onReadable: () => void, reason: string) {
@@ -51,18 +54,32 @@ export class ThreadWatch implements FdWatch {
       this.#wake.close();
       throw error;
     }
-    this.#worker.on('message', () => {
-      if (!this.#open) return;
+    const fire = (): void => {
+      if (!this.#armed) return;
       this.#armed = false;
       this.#holdLoop();
       onReadable();
+    };
+    this.#worker.on('message', (errno: number) => {
+      if (errno !== 0) this.#failure = failedPoll(errno, fds);
+      fire();
+    });
+    // What else a thread ends with, such as a module that cannot be loaded.
+    this.#worker.on('error', (error) => {
+      this.#failure = error;
+      fire();
     });
     this.#holdLoop();
   }
 
-  /** Orders the helper to watch. Without effect while armed or closed. */
+  /**
+   * Orders the helper to watch. Without effect while armed or closed.
+   *
+   * @throws SystemError when poll(2) failed, and what else the helper ended with
+   */
   arm(): void {
     if (!this.#open || this.#armed) return;
+    if (this.#failure !== undefined) throw this.#failure;
     this.#armed = true;
     Atomics.store(this.#words, WatchWord.order, WatchOrder.watch);
     this.#wake.signal();
@@ -106,4 +123,9 @@ export class ThreadWatch implements FdWatch {
     if (this.#armed && this.#keepsAlive) this.#worker.ref();
     else this.#worker.unref();
   }
+}
+
+function failedPoll(errno: number, fds: readonly number[]): SystemError {
+  const subject = `fd ${fds.slice(0, 8).join(', ')}${fds.length > 8 ? ', …' : ''}`;
+  return new SystemError('Cannot watch', { syscall: 'poll', errno, subject });
 }
