@@ -13,7 +13,7 @@ const PROGRAM_NAMES = ['anon_inode:bpf-prog'];
 
 /**
  * Returns the processes that hold one of these links, as far as this one may see: those of its PID namespace, and
- * without CAP_SYS_PTRACE its own user's. A link that is pinned needs no process.
+ * without CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH its own user's. A link that is pinned needs no process.
  *
  * @source proc_pid_fdinfo(5); kernel/bpf/syscall.c, bpf_link_prime and bpf_link_new_fd
  */

@@ -216,7 +216,7 @@ function evidence(
   }
   if (errno === ERANGE && !frags) {
     return {
-      hint: "The mtu, a veth's that of its peer, is too large for one buffer: lower it, or use `frags`",
+      hint: "The mtu, a veth's that of its peer, is too large for one buffer: lower it, or take frames in several buffers (`frags`, of a port `multibuffer`)",
     };
   }
   if (errno !== EINVAL) return {};

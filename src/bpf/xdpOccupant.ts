@@ -47,6 +47,8 @@ export function detachOccupant(target: Target): string | undefined {
 const NO_PROGRAM = 0xffff_ffff;
 const EBUSY = 16;
 const ENOENT = 2;
+/** what the kernel says of a link that somebody is just making */
+const EAGAIN = 11;
 
 function attachedTo({ index }: Target): AttachedXdp | undefined {
   return links().find((each) => each.index === index)?.xdp;
@@ -107,12 +109,12 @@ function nextLinkId(id: number): number | undefined {
   return attr.get(k.bpf_attr_get_id.next_id);
 }
 
-/** Returns undefined for a link that has gone meanwhile. */
+/** Returns undefined for a link that has gone meanwhile, or is not finished. */
 function openLink(id: number): Fd | undefined {
   const attr = new BpfStruct(k.bpf_attr_get_id.sizeof);
   attr.set(k.bpf_attr_get_id.link_id, id);
   const result = bpf(k.BPF_LINK_GET_FD_BY_ID, attr);
-  if (result === -ENOENT) return undefined;
+  if (result === -ENOENT || result === -EAGAIN) return undefined;
   refuse(result, 'Cannot open BPF link', 'BPF_LINK_GET_FD_BY_ID', String(id));
   return new Fd(result, `BPF link ${id}`);
 }

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ChunkLedger, ChunkOwner } from './chunkLedger.ts';
 
-const { free, fill, kernelRx, application, tx } = ChunkOwner;
+const { free, fill, application, tx } = ChunkOwner;
 
 test('a new ledger owns every chunk as free', () => {
   const ledger = new ChunkLedger({ count: 5, chunkLen: 2048 });
-  assert.deepEqual(ledger.audit(), { free: 5, fill: 0, kernelRx: 0, application: 0, tx: 0, completion: 0 });
+  assert.deepEqual(ledger.audit(), { free: 5, fill: 0, application: 0, tx: 0, completion: 0 });
 });
 
 test('move() takes any address inside the chunk', () => {
@@ -26,7 +26,7 @@ test('move() by one who is not the owner says who is and where the chunk was tak
     () => ledger.move(2048, application, free),
     /Cannot move chunk at 2048 from application to free: its owner is tx, last taken\n +at takeForTheTest/,
   );
-  assert.throws(() => ledger.move(0, fill, kernelRx), /its owner is free, and it was never taken/);
+  assert.throws(() => ledger.move(0, fill, application), /its owner is free, and it was never taken/);
 });
 
 test('move() and ownerOf() reject an address outside every chunk', () => {

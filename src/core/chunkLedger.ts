@@ -2,16 +2,14 @@
 export const ChunkOwner = {
   /** In the pool. */
   free: 0,
-  /** On the fill ring: promised to the kernel. */
+  /** On the fill ring, or taken off it by the kernel and not yet received by us. */
   fill: 1,
-  /** Taken off the fill ring by the kernel, not yet on the rx ring as far as we have looked. */
-  kernelRx: 2,
   /** In the hands of whoever received, or allocated, the frame. */
-  application: 3,
+  application: 2,
   /** On the tx ring, or being sent. */
-  tx: 4,
+  tx: 3,
   /** Peeked off the completion ring, not yet back in the pool. */
-  completion: 5,
+  completion: 4,
 } as const;
 
 /** A value of {@link ChunkOwner}. */
@@ -66,7 +64,7 @@ export class ChunkLedger {
       throw new Error(`${wanted}: its owner is ${this.#describe(index)}`);
     }
     this.#owners[index] = to;
-    if (from === ChunkOwner.free) this.#takenAt[index] = stackHere();
+    if (to === ChunkOwner.application) this.#takenAt[index] = stackHere();
   }
 
   /** Who owns the chunk around `addr`; throws RangeError when the address is in no chunk of the ledger. */
@@ -76,7 +74,7 @@ export class ChunkLedger {
 
   /** Counts the chunks of each owner, one by one; the sum is the number of chunks. */
   audit(): ChunkCounts {
-    const counts: ChunkCounts = { free: 0, fill: 0, kernelRx: 0, application: 0, tx: 0, completion: 0 };
+    const counts: ChunkCounts = { free: 0, fill: 0, application: 0, tx: 0, completion: 0 };
     for (const owner of this.#owners) counts[OWNER_NAMES[owner]!]++;
     return counts;
   }

@@ -89,11 +89,10 @@ test('new ChunkPool() names what is wrong with its spec', () => {
 });
 
 // What may happen to a chunk, wherever it is; anything else has to throw and change nothing.
-const { free, fill, kernelRx, application, tx, completion } = ChunkOwner;
+const { free, fill, application, tx, completion } = ChunkOwner;
 const LEGAL: readonly (readonly [ChunkOwner, ChunkOwner])[] = [
   [application, fill],
-  [fill, kernelRx],
-  [kernelRx, application],
+  [fill, application],
   [application, tx],
   [tx, completion],
 ];

@@ -38,7 +38,8 @@ export interface PortStatistics {
  * Something that receives and transmits Ethernet frames in bursts, through memory that it shows.
  *
  * Ownership: rx() and alloc() hand chunks to the caller; tx() takes those it accepts, recycle() takes the rest. Each
- * chunk goes back to the port it came from; a frame for another port has to be copied by whoever wants that.
+ * chunk goes back to the port it came from. A frame for another port is copied by whoever wants that, unless the two have
+ * a region in common: then it may be sent there as it is, and its chunk is that port's.
  * A frame over several chunks is consecutive descriptors, all but the last flagged `continues`; rx() never splits it
  * between bursts, tx() accepts it whole or not at all.
  *

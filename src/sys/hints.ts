@@ -39,7 +39,7 @@ export const hints: readonly Hint[] = [
   {
     syscall: 'bind(AF_XDP)',
     code: 'EINVAL',
-    hint: 'The interface has no such queue: `ethtool -l IFACE` lists its channels',
+    hint: 'The interface has no such queue, as `ethtool -l IFACE` tells, or in zero-copy mode a frame of its mtu does not fit into a chunk',
   },
   {
     syscall: 'bind(AF_XDP)',
@@ -49,12 +49,17 @@ export const hints: readonly Hint[] = [
   {
     syscall: 'bind(AF_XDP)',
     code: 'EOPNOTSUPP',
-    hint: 'The driver has no zero-copy for this queue: ask for mode "copy" or "auto"',
+    hint: 'The driver has no zero-copy for this queue, or not as asked: ask for mode "copy" by name, or do not be strict',
   },
   {
     syscall: 'bind(AF_XDP)',
     code: 'ENETDOWN',
     hint: 'The interface is down: `ip link set IFACE up`',
+  },
+  {
+    syscall: 'bpf(BPF_PROG_GET_FD_BY_ID)',
+    code: 'EPERM',
+    hint: 'Looking at programs of others, as to replace one, needs CAP_SYS_ADMIN: run as root',
   },
   {
     syscall: 'bpf(BPF_LINK_CREATE)',

@@ -17,7 +17,7 @@ export interface XdpProgramSpec {
   multiBuffer?: boolean;
   /**
    * what to tell of each frame, in the columns of a burst that has them: time, hash, VLAN tag; what the driver has not
-   * is reported. Default nothing. @since Linux 6.3
+   * is reported. Default nothing. @since Linux 6.3 for what the driver is asked
    */
   metadata?: FlowMetadata;
   /** detach an XDP program that is there already, which is then named in the reasons; default false: refuse */

@@ -108,12 +108,7 @@ export class Umem implements Disposable {
    * @throws Error in debug mode, when `from` is not its owner
    */
   lend(addr: number, from: ChunkOwner, to: ChunkOwner, holder: number): void {
-    const { ledger } = this.pool;
-    if (ledger !== null && to === ChunkOwner.application) {
-      // By way of `free`: the ledger notes the place where a chunk is taken from there, which is here.
-      ledger.move(addr, from, ChunkOwner.free);
-      ledger.move(addr, ChunkOwner.free, to);
-    } else if (ledger !== null) ledger.move(addr, from, to);
+    if (this.pool.ledger !== null) this.pool.ledger.move(addr, from, to);
     if (this.#holders !== null) this.#holders[Math.floor(addr / this.chunkLen)] = holder;
   }
 

@@ -295,7 +295,7 @@ test('XdpLink tells of the program that it took off when its own cannot be attac
       () => XdpLink.attach(ours, here, 'native', { replace: true }),
       systemError(
         'ERANGE',
-        /^Cannot attach XDP program, after another was taken off, to here: ERANGE\. .*frags`\. Taken off and not put back: XDP program \d+ \(xdp_drop\)/,
+        /^Cannot attach XDP program, after another was taken off, to here: ERANGE\. .*frags`.*\. Taken off and not put back: XDP program \d+ \(xdp_drop\)/,
       ),
     );
   });
