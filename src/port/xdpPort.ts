@@ -81,19 +81,7 @@ export class XdpPort implements Port {
    * @hot
    */
   tx(burst: Burst): number {
-    let first = 0;
-    try {
-      while (first < burst.count) {
-        const count = runOf(burst, first);
-        const accepted = this.#owners[burst.region[first]!]!.txRange(burst, first, count);
-        first += accepted;
-        if (accepted < count) break;
-      }
-    } catch (error) {
-      // What other queues accepted is no longer the caller's, and has to be told; the next call throws.
-      if (first === 0) throw error;
-    }
-    return first;
+    return this.#owners.length === 1 ? this.#owners[0]!.tx(burst) : this.#txRuns(burst);
   }
 
   /** Has the queued frames of all queues sent. @hot */
@@ -104,6 +92,10 @@ export class XdpPort implements Port {
 
   /** Returns every chunk to its queue. @hot */
   recycle(burst: Burst): void {
+    if (this.#owners.length === 1) {
+      this.#owners[0]!.recycle(burst);
+      return;
+    }
     for (let first = 0; first < burst.count; ) {
       const count = runOf(burst, first);
       this.#owners[burst.region[first]!]!.recycleRange(burst, first, count);
@@ -144,6 +136,23 @@ export class XdpPort implements Port {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** Sends runs of frames of one region, each on its queue. */
+  #txRuns(burst: Burst): number {
+    let first = 0;
+    try {
+      while (first < burst.count) {
+        const count = runOf(burst, first);
+        const accepted = this.#owners[burst.region[first]!]!.txRange(burst, first, count);
+        first += accepted;
+        if (accepted < count) break;
+      }
+    } catch (error) {
+      // What other queues accepted is no longer the caller's, and has to be told; the next call throws.
+      if (first === 0) throw error;
+    }
+    return first;
   }
 }
 
