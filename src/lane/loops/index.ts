@@ -12,7 +12,8 @@
  * Invariants: every chunk goes back to the port it came from, or onto its tx ring; every frame that a loop loses is
  * counted under a reason in `drops()`, what a port loses stands in the port's statistics.
  *
- * Not here: opening ports and closing them; pacing; anything that looks behind the UDP header.
+ * Not here: opening ports and closing them; pacing; VLAN tags that a NIC took off (l2fwd counts the frames that go on
+ * without); anything that looks behind the UDP header.
  *
  * References: samples/bpf/xdpsock_user.c of Linux up to 5.18 (the verbs); RFC 862.
  */

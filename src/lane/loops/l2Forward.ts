@@ -1,4 +1,4 @@
-import { Burst } from '../../core/index.ts';
+import { Burst, FrameFlags } from '../../core/index.ts';
 import type { Port } from '../../port/index.ts';
 import { COPY_DROPS, CopyDrop, copyFrames } from './copyFrames.ts';
 import { swapMacs } from './macs.ts';
@@ -11,12 +11,15 @@ export interface L2ForwardSpec extends PortLoopSpec {
 }
 
 const TX_FULL = COPY_DROPS;
+const UNTAGGED = TX_FULL + 1;
 
 /**
  * Receives frames on one port and transmits them on another, or back on the same one.
  *
  * When both ports see the same memory (one port, or a shared umem) frames move by address and nothing is copied;
  * otherwise {@link copyFrames} copies them, and {@link L2Forward.copies} says so. One direction: two ways are two loops.
+ *
+ * NB: a VLAN tag that the NIC took off is lost: see {@link L2Forward.untagged}.
  */
 export class L2Forward implements PortLoop {
   readonly fds: readonly number[];
@@ -29,8 +32,10 @@ export class L2Forward implements PortLoop {
   /** where a region of `from` stands among those of `to`; null when nothing has to be translated */
   readonly #regions: Uint8Array | null;
   readonly #burst: Burst;
+  /** the flags of the burst, four at a time */
+  readonly #flagWords: Int32Array;
   readonly #out: Burst;
-  readonly #dropped = new Float64Array(COPY_DROPS + 1);
+  readonly #dropped = new Float64Array(UNTAGGED + 1);
 
   /** @throws RangeError when the burst is none */
   constructor(from: Port, to: Port = from, spec: L2ForwardSpec = {}) {
@@ -44,6 +49,7 @@ export class L2Forward implements PortLoop {
     this.#views = from.regions.map(({ view }) => view);
     this.#regions = regions ?? null;
     this.#burst = new Burst(burst);
+    this.#flagWords = new Int32Array(this.#burst.flags.buffer, 0, burst >> 2);
     this.#out = this.copies ? new Burst(burst) : this.#burst;
   }
 
@@ -58,6 +64,7 @@ export class L2Forward implements PortLoop {
       to.flush();
       return 0;
     }
+    if (hasTag(burst, this.#flagWords)) this.#dropped[UNTAGGED]! += countUntagged(burst);
     if (this.#swap) swapMacs(this.#views, burst);
     if (this.copies) {
       copyFrames(from, burst, to, this.#out, this.#dropped);
@@ -76,6 +83,14 @@ export class L2Forward implements PortLoop {
     return this.#from === this.#to ? idle : this.#to.arm() && idle;
   }
 
+  /**
+   * Frames whose VLAN tag the NIC had taken off when they arrived, as far as the port tells: they go on without it,
+   * since no port puts one back. `ethtool -K IFACE rxvlan off` leaves tags in the frames.
+   */
+  get untagged(): number {
+    return this.#dropped[UNTAGGED]!;
+  }
+
   /** Frames for which there was no room to transmit, and those that could not be copied, by reason. */
   drops(): Record<string, number> {
     const dropped = this.#dropped;
@@ -91,6 +106,31 @@ function sharedRegions(from: Port, to: Port): Uint8Array | undefined {
     return to.regions.findIndex((region) => region.bytes.buffer === bytes.buffer);
   });
   return indexes.includes(-1) ? undefined : Uint8Array.from(indexes);
+}
+
+const VLAN_OF_FOUR = FrameFlags.vlan * 0x01010101;
+
+/**
+ * Tells whether a frame of the burst arrived with a tag beside it, which hardly any does.
+ *
+ * measured: within the noise; a look at each flag by itself adds 3 to 5 ns a frame (`barewire bench rings`).
+ */
+function hasTag(burst: Burst, flagWords: Int32Array): boolean {
+  const words = burst.count >> 2;
+  let seen = 0;
+  for (let i = 0; i < words; i++) seen |= flagWords[i]!;
+  for (let i = words << 2; i < burst.count; i++) seen |= burst.flags[i]!;
+  return (seen & VLAN_OF_FOUR) !== 0;
+}
+
+/** Counts frames that arrived with a tag beside them, at their last piece. */
+function countUntagged(burst: Burst): number {
+  const flags = burst.flags;
+  let count = 0;
+  for (let i = 0; i < burst.count; i++) {
+    if ((flags[i]! & (FrameFlags.vlan | FrameFlags.continues)) === FrameFlags.vlan) count++;
+  }
+  return count;
 }
 
 function translate(burst: Burst, regions: Uint8Array): void {

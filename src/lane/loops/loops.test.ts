@@ -218,6 +218,23 @@ describe('L2Forward', () => {
     assertReturned(one.far, two.far);
   });
 
+  it('counts frames that go on without the VLAN tag that the NIC took off', () => {
+    const { far, near } = wire();
+    const loop = new L2Forward(near);
+    assert.equal(loop.untagged, 0);
+    const burst = new Burst(5);
+    far.alloc(burst, 5);
+    burst.len.fill(60);
+    const { vlan, continues, checksumVerified } = FrameFlags;
+    burst.flags.set([vlan, checksumVerified, vlan | continues, vlan, vlan | checksumVerified]);
+    far.tx(burst);
+    assert.equal(loop.poll(64), 5);
+    assert.equal(loop.untagged, 3);
+    assert.deepEqual(loop.drops(), { txFull: 0 });
+    assert.equal(receive(far).length, 5);
+    assertReturned(far);
+  });
+
   it('drops and counts what cannot be copied', () => {
     const one = wire();
     const two = wire();
