@@ -160,9 +160,9 @@ export class LoopPort implements Port {
     burst.count = 0;
   }
 
-  /** Tells whether nothing is waiting; memory alone wakes nobody, so a sleeper needs a time limit. */
+  /** Always false: memory alone wakes nobody. */
   arm(): boolean {
-    return this.#inbox.used === 0;
+    return false;
   }
 
   /** What this end counted. */

@@ -70,7 +70,11 @@ export interface Port extends Disposable {
   flush(): void;
   /** Takes back all chunks of `burst` and empties it. @hot */
   recycle(burst: Burst): void;
-  /** Asks for a wake-up through `fds`; true when nothing is waiting, so that the caller may sleep. */
+  /**
+   * Asks for a wake-up through `fds`; true when nothing is waiting, so that the caller may sleep.
+   *
+   * Without fds nothing could wake the sleeper: always false.
+   */
   arm(): boolean;
   /** What was counted since the port was opened. */
   statistics(): PortStatistics;

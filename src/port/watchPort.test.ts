@@ -53,6 +53,11 @@ class Wire implements Disposable {
     );
   }
 
+  /** Whether no frame is on its way. */
+  get idle(): boolean {
+    return this.#sender.statistics().txFrames === this.loop.statistics().rxFrames;
+  }
+
   /** Fails unless every chunk is free. */
   assertAllReturned(): void {
     for (const { free, count } of this.loop.pools) assert.equal(free, count);
@@ -72,8 +77,7 @@ class Wire implements Disposable {
 
   #arm(): boolean {
     this.#event.drain();
-    const idle = this.loop.arm();
-    return this.hooks.afterArm?.() ?? idle;
+    return this.hooks.afterArm?.() ?? this.idle;
   }
 }
 
@@ -122,7 +126,7 @@ test('frames that arrive between rx() and sleep are not waited for', async () =>
   let armed = 0;
   // At the worst moment: arm() has looked, the watch has not been armed yet.
   wire.hooks.afterArm = () => {
-    const idle = wire.loop.arm();
+    const { idle } = wire;
     if (idle && ++armed <= 20) wire.send(1);
     return idle;
   };

@@ -157,7 +157,7 @@ export class PortWatch extends EventEmitter<PortWatchEvents> implements AsyncIte
     // What came before arm() has made no descriptor readable yet, on some ports.
     if (!armed && port.rx(this.#burst) > 0) return true;
     this.#watch?.arm();
-    if (!armed || this.#watch === undefined) this.#untoldTimer ??= setTimeout(this.#wake, UNTOLD_MS);
+    if (!armed) this.#untoldTimer ??= setTimeout(this.#wake, UNTOLD_MS);
     return false;
   }
 
