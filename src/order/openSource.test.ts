@@ -7,7 +7,7 @@ const handler = { onPayload: (): void => {}, onBurstEnd: (): void => {} };
 test('openSource() names every scheme, udp: included, when it knows none of that name', () => {
   assert.throws(() => openSource('carrier:pigeon', handler, { udpPort: 9000 }), {
     name: 'TypeError',
-    message: 'Cannot open carrier:pigeon: no source "carrier:"; there are xdp:, udp:, loop:',
+    message: 'Cannot open carrier:pigeon: no source "carrier:"; there are udp:, xdp:, loop:',
   });
 });
 

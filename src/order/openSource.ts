@@ -1,4 +1,4 @@
-import { OptionReader, openPort, type Port, parsePortSpec } from '../port/index.ts';
+import { OptionReader, openPort, PORT_SCHEMES, type Port, parsePortSpec } from '../port/index.ts';
 import { type CapabilityFeature, explainRefusal, lockLimit } from '../sys/index.ts';
 import { PortSource } from './portSource.ts';
 import type { PayloadHandler, Source } from './source.ts';
@@ -13,7 +13,7 @@ export interface OpenSourceOptions {
 }
 
 /** What a source can be opened on: a socket, or any port. */
-const SCHEMES: readonly string[] = ['xdp', 'udp', 'loop'];
+const SCHEMES: readonly string[] = ['udp', ...PORT_SCHEMES];
 
 /**
  * Opens the source of payloads that a spec string names.

@@ -15,7 +15,7 @@
  * Not here: threads (`lane/`), protocols (`wire/`, `order/`).
  */
 export { LoopPort, type LoopSpec } from './loopPort.ts';
-export { type OpenPortOptions, openPort } from './openPort.ts';
+export { type OpenPortOptions, openPort, PORT_SCHEMES } from './openPort.ts';
 export type { Port, PortReport, PortStatistics, Region } from './port.ts';
 export { OptionReader, type PortSpec, parsePortSpec } from './portSpec.ts';
 export { PortWatch, type PortWatchEvents, type WatchPortOptions, watchPort } from './watchPort.ts';

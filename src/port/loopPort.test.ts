@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { portContract } from '../../test/support/portContract.ts';
 import { Burst, ChunkOwner, FrameFlags } from '../core/index.ts';
 import { LoopPort } from './loopPort.ts';
-import { openPort } from './openPort.ts';
+import { openPort, PORT_SCHEMES } from './openPort.ts';
 
 portContract({
   name: 'loop:',
@@ -95,8 +95,14 @@ describe('openPort()', () => {
     assert.notDeepEqual(a.mac, b.mac);
   });
 
+  it('knows every scheme that PORT_SCHEMES names', () => {
+    for (const scheme of PORT_SCHEMES) {
+      assert.throws(() => openPort(`${scheme}:z?colour=red`), /no option "colour"/);
+    }
+  });
+
   it('refuses what it does not know, with what it does', () => {
-    assert.throws(() => openPort('ixgbe:eth0'), /no port "ixgbe:"; there are xdp: and loop:/);
+    assert.throws(() => openPort('ixgbe:eth0'), /no port "ixgbe:"; there are xdp:, loop:$/);
     assert.throws(() => openPort('loop:y?chunk=8'), /no option "chunk"; loop knows chunks, ring, debug/);
     assert.throws(() => openPort('loop:y?chunks=many'), /chunks must be a whole number, got "many"/);
     assert.throws(() => openPort('xdp:eth0'), /say which flow is ours/);

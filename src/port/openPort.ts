@@ -12,6 +12,9 @@ export interface OpenPortOptions {
   strict?: boolean;
 }
 
+/** The schemes that {@link openPort} knows. */
+export const PORT_SCHEMES: readonly string[] = ['xdp', 'loop'];
+
 const LOOP_OPTIONS = ['chunks', 'ring', 'debug'];
 
 /** Ends of loops that were opened once and wait for the second opener, by name. */
@@ -31,7 +34,8 @@ export function openPort(text: string, options: OpenPortOptions = {}): Port {
   const spec = parsePortSpec(text);
   if (spec.scheme === 'xdp') return openXdpPort(spec, options);
   if (spec.scheme === 'loop') return openLoop(spec);
-  throw new TypeError(`Cannot open ${text}: no port "${spec.scheme}:"; there are xdp: and loop:`);
+  const known = PORT_SCHEMES.map((scheme) => `${scheme}:`).join(', ');
+  throw new TypeError(`Cannot open ${text}: no port "${spec.scheme}:"; there are ${known}`);
 }
 
 function openLoop(spec: PortSpec): LoopPort {
