@@ -92,14 +92,17 @@ export class FrameRings {
     for (let i = 0; i < count; i++) {
       const word = ((start + i) & mask) << 2;
       const frameLen = words[word + 2]! | 0;
-      // Bits 48-63 say how far behind the start of its chunk the frame begins; they are 0 in aligned mode.
-      addr[i] = (words[word]! | 0) + (words[word + 1]! >>> 16);
+      addr[i] = words[word]!;
       len[i] = frameLen;
       region[i] = ownRegion;
       const continues = words[word + 3]! & XDP_PKT_CONTD;
       flags[i] = continues;
       pieces |= continues;
       bytes = (bytes + frameLen) | 0;
+    }
+    // Bits 48-63 say how far behind the start of its chunk the frame begins.
+    if (this.umem.unaligned) {
+      for (let i = 0; i < count; i++) addr[i] = addrAt(words, ((start + i) & mask) << 2);
     }
     let continuing = 0;
     if (pieces !== 0) {
