@@ -24,6 +24,7 @@ class Wire {
     if (this.#waiting === 0) this.#waiting = this.#port.kernel.receive(60);
     this.#waiting -= this.#port.rx(this.#in);
     this.#port.recycle(this.#in);
+    this.#port.refill();
   }
 
   send(): void {
@@ -35,6 +36,7 @@ class Wire {
     this.#metadata.askChecksum(out, 0, 34, 6);
     out.dropPrefix(port.tx(out));
     port.kernel.send();
+    port.flush();
     if (port.completed(out) === 1) this.#sentNs = Math.max(this.#sentNs, this.#metadata.sentNs(out.addr[0]!));
     port.recycle(out);
   }
@@ -48,6 +50,8 @@ const cases: AllocationCase[] = [
     covers: [
       'xdp/RxMetadata.read',
       'xdp/FrameRings.completed',
+      'xdp/FrameRings.refill',
+      'xdp/Ring.needsWakeup',
       'xdp/TxMetadata.askTimestamp',
       'xdp/TxMetadata.askChecksum',
       'xdp/TxMetadata.sentNs',
