@@ -123,7 +123,16 @@ export class ChunkPool {
    * @hot
    */
   putFrom(from: Uint32Array, at: number, n: number): void {
-    for (let i = 0; i < n; i++) this.put(from[at + i]!);
+    const mask = this.chunkMask;
+    if (mask === 0 || this.ledger !== null) {
+      for (let i = 0; i < n; i++) this.put(from[at + i]!);
+      return;
+    }
+    const stack = this.#stack;
+    const top = this.#free;
+    if (top + n > this.count) throwOverflow(this.count);
+    for (let i = 0; i < n; i++) stack[top + i] = from[at + i]! & mask;
+    this.#free = top + n;
   }
 }
 

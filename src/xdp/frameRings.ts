@@ -48,6 +48,8 @@ export class FrameRings {
   readonly #metadata: RxMetadata | null;
   readonly #keepCompletions: boolean;
   readonly #holder: number;
+  /** addrs off the completion ring, on their way to the pool */
+  readonly #addrs: Uint32Array;
   /** all flags that frames to send ever had */
   #txOptions = 0;
 
@@ -62,6 +64,7 @@ export class FrameRings {
     this.#metadata = options.metadata === undefined ? null : new RxMetadata(umem.view, options.metadata);
     this.#keepCompletions = options.keepCompletions ?? false;
     this.#holder = options.holder ?? 0;
+    this.#addrs = new Uint32Array(rings.completion.size);
   }
 
   /**
@@ -327,7 +330,10 @@ export class FrameRings {
         fillWords[((fillStart + i) & fillMask) << 1] = pool.chunkOf(addrAt(words, ((start + i) & mask) << 1));
       }
     }
-    for (let i = refilled; i < count; i++) pool.put(addrAt(words, ((start + i) & mask) << 1));
+    const spare = count - refilled;
+    const addrs = this.#addrs;
+    for (let i = 0; i < spare; i++) addrs[i] = addrAt(words, ((start + refilled + i) & mask) << 1);
+    pool.putFrom(addrs, 0, spare);
     cursor.release(count);
     if (refilled > 0) fillCursor.submit(refilled);
     fill.lent += refilled;

@@ -13,6 +13,7 @@ export class TxOnly implements PortLoop {
   readonly #port: Port;
   readonly #burst: Burst;
   readonly #frame: DataView;
+  readonly #views: readonly DataView[];
 
   /**
    * @param frame - what to send, from the Ethernet header on; copied
@@ -29,6 +30,7 @@ export class TxOnly implements PortLoop {
     this.#port = port;
     this.#burst = new Burst(spec.burst ?? DEFAULT_BURST);
     this.#frame = new DataView(frame.slice().buffer);
+    this.#views = port.regions.map(({ view }) => view);
   }
 
   /** Writes frames into all chunks to be had, up to a burst, and sends them. @returns frames sent @hot */
@@ -38,9 +40,13 @@ export class TxOnly implements PortLoop {
     const first = burst.count;
     port.alloc(burst, burst.capacity - first);
     const frame = this.#frame;
+    const views = this.#views;
+    const len = frame.byteLength;
+    const addr = burst.addr;
+    const region = burst.region;
     for (let i = first; i < burst.count; i++) {
-      copyBytes(frame, 0, port.regions[burst.region[i]!]!.view, burst.addr[i]!, frame.byteLength);
-      burst.len[i] = frame.byteLength;
+      copyBytes(frame, 0, views[region[i]!]!, addr[i]! | 0, len);
+      burst.len[i] = len;
     }
     const sent = port.tx(burst);
     burst.dropPrefix(sent);
