@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { BpfProgram, FLOW_SOCKETS, redirectProgramSpec, XdpLink } from '../../src/bpf/index.ts';
 import { Burst, ChunkOwner, FrameFlags } from '../../src/core/index.ts';
@@ -199,6 +200,39 @@ describe('chunks in the corners of AF_XDP', () => {
       );
     },
     2,
+  );
+
+  onVeth(
+    'promiscuous mode and groups last as long as the interface is open, and steering says that veth cannot',
+    (veth) => {
+      const here = <T>(run: () => T): T => withNetns(veth.b.namespace, run);
+      const promiscuity = (): number => here(() => link(veth.b.name).promiscuity);
+      // 239.1.2.3, as the kernel writes it.
+      const member = (): boolean =>
+        here(() => readFileSync('/proc/thread-self/net/igmp', 'utf8')).includes('030201EF');
+      const spec = {
+        interface: veth.b.name,
+        flows: [{ port: TEST_UDP_PORT, version: 4 as const }],
+        mode: 'copy' as const,
+      };
+      const xdp = here(
+        () =>
+          new XdpInterface({ ...spec, promiscuous: true, groups: ['239.1.2.3'], steer: true, queues: [0] }),
+      );
+      assert.equal(promiscuity(), 1);
+      assert.equal(member(), true);
+      assert.match(xdp.reasons.join(), /flows not steered to queue 0: .*EOPNOTSUPP/);
+      xdp.close();
+      assert.equal(promiscuity(), 0);
+      assert.equal(member(), false);
+      const strict = { ...spec, attach: 'native', steer: true, strict: true } as const;
+      assert.throws(() => here(() => new XdpInterface(strict)), /EOPNOTSUPP/);
+      assert.equal(
+        here(() => link(veth.b.name).xdp),
+        undefined,
+        'nothing is left attached',
+      );
+    },
   );
 
   it('unaligned chunks are not taken to a NIC on pages that they cross', (t) => {
