@@ -4,6 +4,8 @@ import { type UdpFrame, UdpFrameTemplate } from '../wire/index.ts';
 
 /** The longest headers between MTU and payload: IPv6 and UDP. [bytes] */
 const IP_UDP_LEN = 48;
+/** with two VLAN tags [bytes] */
+const ETHERNET_LEN = 22;
 
 /**
  * Answers on their way out of a port: each a frame of its own, addressed to the sender of a received one.
@@ -27,7 +29,8 @@ export class ReplyFrames {
   constructor(port: Port, capacity: number) {
     this.#port = port;
     this.#burst = new Burst(capacity);
-    this.maxLen = port.mtu - IP_UDP_LEN;
+    // An answer is one piece, also on a port whose packets may lie over several; it keeps the VLAN tags of the question.
+    this.maxLen = Math.min(port.mtu, port.maxPieceLen - ETHERNET_LEN) - IP_UDP_LEN;
     // All frames that a port allocates lie in one region; it tells which.
     port.alloc(this.#burst, 1);
     this.view = port.regions[this.#burst.region[0]!]!.view;
