@@ -5,7 +5,7 @@ import type { Umem } from './umem.ts';
 /** Shortest first piece of a frame that the kernel sends. */
 export const ETH_HEADER_LEN = 14;
 /** Most pieces of a frame that the kernel sends in copy mode. @source net/xdp/xsk.c, MAX_SKB_FRAGS + 1 */
-export const MAX_PIECES = 18;
+const MAX_PIECES = 18;
 
 /**
  * Looks at each descriptor by itself.
@@ -40,5 +40,25 @@ function badFrame(umem: Umem, addr: number, len: number): RangeError {
   const room = umem.txMetadataLen === 0 ? '' : ` behind ${umem.txMetadataLen} bytes of metadata`;
   return new RangeError(
     `${what}: it must be at least ${ETH_HEADER_LEN} bytes and stay in its chunk of ${umem.chunkLen}${room}`,
+  );
+}
+
+/**
+ * Descriptors of a received `burst` that make up whole frames.
+ *
+ * @throws RangeError when it has no room for the first
+ */
+export function wholeFrames(burst: Burst): number {
+  let count = burst.count;
+  while (count > 0 && (burst.flags[count - 1]! & XDP_PKT_CONTD) !== 0) count--;
+  if (count === 0 && burst.count === burst.capacity) throwNoRoom(burst);
+  return count;
+}
+
+/** NB: the burst is emptied, since its chunks are on the rx ring still. */
+function throwNoRoom(burst: Burst): never {
+  burst.count = 0;
+  throw new RangeError(
+    `Cannot receive a frame of more than ${burst.capacity} pieces: make the burst larger, ${MAX_PIECES} will do`,
   );
 }

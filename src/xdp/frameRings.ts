@@ -1,6 +1,6 @@
 import { type Burst, ChunkOwner, FrameFlags } from '../core/index.ts';
 import { XDP_PKT_CONTD, XDP_TX_METADATA } from '../sys/uapi/index.ts';
-import { checkFrames, ETH_HEADER_LEN, MAX_PIECES } from './frameChecks.ts';
+import { checkFrames, ETH_HEADER_LEN, wholeFrames } from './frameChecks.ts';
 import type { ConsumerRing, FillRing, ProducerRing, RingSet } from './ring.ts';
 import { type RxClock, RxMetadata } from './rxMetadata.ts';
 import { XDP_COUNTERS, XdpCounter } from './statistics.ts';
@@ -114,7 +114,9 @@ export class FrameRings {
     }
     cursor.release(count);
     this.fillRing.lent -= count;
-    if (this.umem.tracked) this.#take(burst, count);
+    if (this.umem.tracked) {
+      for (let i = 0; i < count; i++) this.umem.lend(addr[i]!, ChunkOwner.fill, ChunkOwner.application, 0);
+    }
     if (this.#metadata !== null) this.#metadata.read(burst);
     const counters = this.counters;
     counters[XdpCounter.rxFrames]! += count - continuing;
@@ -206,7 +208,7 @@ export class FrameRings {
     const headroom = umem.txHeadroom;
     for (let i = first; i < first + taken; i++) {
       const addr = burst.addr[i]! + headroom;
-      // Even, so that a completion says the same addr; see txRange().
+      // Even, so that a completion says the same addr; see checkFrames().
       burst.addr[i] = addr + (addr & 1);
       burst.len[i] = 0;
       burst.region[i] = this.#region;
@@ -387,11 +389,6 @@ export class FrameRings {
     }
   }
 
-  #take(burst: Burst, count: number): void {
-    const umem = this.umem;
-    for (let i = 0; i < count; i++) umem.lend(burst.addr[i]!, ChunkOwner.fill, ChunkOwner.application, 0);
-  }
-
   #lend(burst: Burst, first: number, count: number, to: ChunkOwner): void {
     const umem = this.umem;
     for (let i = first; i < first + count; i++) {
@@ -403,20 +400,4 @@ export class FrameRings {
 /** The addr at `word`: bits 48-63 of an unaligned one are added to the others. */
 function addrAt(words: Uint32Array, word: number): number {
   return ((words[word]! | 0) + (words[word + 1]! >>> 16)) | 0;
-}
-
-/** Descriptors of `burst` that make up whole frames. */
-function wholeFrames(burst: Burst): number {
-  let count = burst.count;
-  while (count > 0 && (burst.flags[count - 1]! & XDP_PKT_CONTD) !== 0) count--;
-  if (count === 0 && burst.count === burst.capacity) throwNoRoom(burst);
-  return count;
-}
-
-/** NB: the burst is emptied, since its chunks are on the rx ring still. */
-function throwNoRoom(burst: Burst): never {
-  burst.count = 0;
-  throw new RangeError(
-    `Cannot receive a frame of more than ${burst.capacity} pieces: make the burst larger, ${MAX_PIECES} will do`,
-  );
 }
