@@ -1,8 +1,8 @@
 import type { FlowSpec } from '../bpf/index.ts';
-import { LoopPort } from './loopPort.ts';
+import { openLoopPort } from './openLoopPort.ts';
 import { openXdpPort } from './openXdpPort.ts';
 import type { Port } from './port.ts';
-import { OptionReader, type PortSpec, parsePortSpec } from './portSpec.ts';
+import { type PortSpec, parsePortSpec } from './portSpec.ts';
 
 /** What a spec string cannot say. */
 export interface OpenPortOptions {
@@ -12,13 +12,16 @@ export interface OpenPortOptions {
   strict?: boolean;
 }
 
+type OpenPort = (spec: PortSpec, options: OpenPortOptions) => Port;
+
+/** Who opens a port, by scheme. */
+const OPENERS: ReadonlyMap<string, OpenPort> = new Map<string, OpenPort>([
+  ['xdp', openXdpPort],
+  ['loop', openLoopPort],
+]);
+
 /** The schemes that {@link openPort} knows. */
-export const PORT_SCHEMES: readonly string[] = ['xdp', 'loop'];
-
-const LOOP_OPTIONS = ['chunks', 'ring', 'debug'];
-
-/** Ends of loops that were opened once and wait for the second opener, by name. */
-const waiting = new Map<string, LoopPort>();
+export const PORT_SCHEMES: readonly string[] = [...OPENERS.keys()];
 
 /**
  * Opens the port that a spec string names.
@@ -32,29 +35,8 @@ const waiting = new Map<string, LoopPort>();
  */
 export function openPort(text: string, options: OpenPortOptions = {}): Port {
   const spec = parsePortSpec(text);
-  if (spec.scheme === 'xdp') return openXdpPort(spec, options);
-  if (spec.scheme === 'loop') return openLoop(spec);
+  const open = OPENERS.get(spec.scheme);
+  if (open !== undefined) return open(spec, options);
   const known = PORT_SCHEMES.map((scheme) => `${scheme}:`).join(', ');
   throw new TypeError(`Cannot open ${text}: no port "${spec.scheme}:"; there are ${known}`);
-}
-
-function openLoop(spec: PortSpec): LoopPort {
-  const reader = new OptionReader(spec);
-  const chunkCount = reader.integer('chunks');
-  const ringSize = reader.integer('ring');
-  const debug = reader.flag('debug');
-  reader.end(LOOP_OPTIONS);
-  const second = waiting.get(spec.target);
-  if (second !== undefined) {
-    waiting.delete(spec.target);
-    return second;
-  }
-  const [first, other] = LoopPort.pair({
-    name: spec.text,
-    ...(chunkCount === undefined ? {} : { chunkCount }),
-    ...(ringSize === undefined ? {} : { ringSize }),
-    ...(debug === undefined ? {} : { debug }),
-  });
-  waiting.set(spec.target, other);
-  return first;
 }
