@@ -8,6 +8,7 @@
  * - {@link Pollable}: what a lane drives; `poll` does work, `arm` closes the race before it sleeps.
  * - {@link ProducerCursor}, {@link ConsumerCursor}: the two ends of any ring in shared memory. Invariant: each cursor
  *   has one writer; consumer <= producer <= consumer + size, modulo 2^32. One atomic load and store per burst.
+ * - {@link copyBytes}: frames from one memory to another, without a view for each.
  * - {@link ChunkPool}, {@link ChunkLedger}: the free chunks, and in debug mode the one owner of each chunk. Invariant:
  *   the owners' counts add up to the number of chunks at any time.
  * - {@link SpscQueue}: fixed-size records between two threads or processes.
@@ -29,6 +30,7 @@ export type { ChunkCounts, ChunkLayout } from './chunkLedger.ts';
 export { ChunkLedger, ChunkOwner } from './chunkLedger.ts';
 export type { ChunkPoolSpec } from './chunkPool.ts';
 export { ChunkPool } from './chunkPool.ts';
+export { copyBytes } from './copyBytes.ts';
 export type { CounterReading, HistogramReading } from './countersPage.ts';
 export { CountersPage } from './countersPage.ts';
 export type { CounterSpec, CountersPageSpec, HistogramSpec } from './countersSpec.ts';

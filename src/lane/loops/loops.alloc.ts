@@ -61,7 +61,7 @@ const cases: AllocationCase[] = [
       'maxFrameLen',
       'swapMacs',
       'copyFrames',
-      'copyBytes',
+      'core/copyBytes',
     ],
     run(count: number): void {
       for (let done = 0; done < count; done += BURST) {

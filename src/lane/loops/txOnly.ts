@@ -1,6 +1,5 @@
-import { Burst } from '../../core/index.ts';
+import { Burst, copyBytes } from '../../core/index.ts';
 import type { Port } from '../../port/index.ts';
-import { copyBytes } from './copyFrames.ts';
 import { DEFAULT_BURST, MIN_FRAME_LEN, maxFrameLen, type PortLoop, type PortLoopSpec } from './portLoop.ts';
 
 /**
