@@ -1,0 +1,17 @@
+/**
+ * memif: frames between processes through memory that they share, with no kernel in the data path.
+ *
+ * Job: the control channel of memif 2.0, as client and as server, to programs such as DPDK, VPP and this one.
+ *
+ * Data: a {@link MemifEndpoint} has at most one {@link MemifConnection}: regions of memory, and rings in them, pairs of
+ * one from client to server and one back. The client makes all of it and hands it over as descriptors.
+ *
+ * Invariants
+ * - A peer is another program with its hands in our memory: all that it says is read once and checked before use, and
+ *   memory that it could shrink under our feet is refused.
+ * - Nothing blocks and nothing throws for what a peer does; a lie costs it the connection, counted by reason.
+ * - What came with a connection (descriptors, mappings) ends with it.
+ *
+ * References: memif.h and memif_socket.c of DPDK (drivers/net/memif), memif_protocol.rst of VPP's libmemif.
+ */
+export type { MemifConnection, MemifEndpoint, MemifRingPlace, MemifStatistics } from './connection.ts';
