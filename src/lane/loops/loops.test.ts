@@ -285,6 +285,25 @@ describe('UdpEcho', () => {
     assertReturned(far);
   });
 
+  it('counts answers without the VLAN tag that the NIC took off', () => {
+    const { far, near } = wire();
+    const loop = new UdpEcho(near);
+    const frames = [udpFrame(far.mac, near.mac, 30, 1), udpFrame(far.mac, near.mac, 30, 2), numbered(0)];
+    const burst = new Burst(3);
+    far.alloc(burst, 3);
+    for (const [i, frame] of frames.entries()) {
+      far.regions[burst.region[i]!]!.bytes.set(frame, burst.addr[i]!);
+      burst.len[i] = frame.length;
+    }
+    // The last one is not answered.
+    burst.flags.set([FrameFlags.vlan, 0, FrameFlags.vlan]);
+    far.tx(burst);
+    assert.equal(loop.poll(64), 3);
+    assert.equal(loop.untagged, 1);
+    assert.equal(receive(far).length, 2);
+    assertReturned(far);
+  });
+
   it('counts a frame over several chunks once', () => {
     const { far, near } = wire();
     const burst = new Burst(4);

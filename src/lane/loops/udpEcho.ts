@@ -5,6 +5,7 @@ import { DEFAULT_BURST, type PortLoop, type PortLoopSpec, sendOrDrop } from './p
 
 const CHAINED = frameErrorNames.length;
 const TX_FULL = CHAINED + 1;
+const UNTAGGED = TX_FULL + 1;
 const dropNames: readonly string[] = [...frameErrorNames, 'chained', 'txFull'];
 
 /**
@@ -12,6 +13,8 @@ const dropNames: readonly string[] = [...frameErrorNames, 'chained', 'txFull'];
  *
  * Verifies every checksum that the port does not vouch for. What cannot be answered is dropped and counted under its
  * reason.
+ *
+ * NB: a VLAN tag that the NIC took off is lost: see {@link UdpEcho.untagged}.
  *
  * @source RFC 862
  */
@@ -22,7 +25,7 @@ export class UdpEcho implements PortLoop {
   readonly #answers: Burst;
   readonly #refused: Burst;
   readonly #frame = new UdpFrame();
-  readonly #dropped = new Float64Array(dropNames.length);
+  readonly #dropped = new Float64Array(UNTAGGED + 1);
 
   /** @throws RangeError when the burst is none */
   constructor(port: Port, spec: PortLoopSpec = {}) {
@@ -60,7 +63,10 @@ export class UdpEcho implements PortLoop {
       chained = continues;
       const to = len > 0 ? answers : refused;
       copyDescriptor(burst, i, to, to.count);
-      if (len > 0) to.len[to.count] = len;
+      if (len > 0) {
+        to.len[to.count] = len;
+        if ((burst.flags[i]! & FrameFlags.vlan) !== 0) dropped[UNTAGGED]! += 1;
+      }
       to.count++;
     }
     if (refused.count > 0) port.recycle(refused);
@@ -72,6 +78,14 @@ export class UdpEcho implements PortLoop {
   /** Asks the port. @throws SystemError once the interface is gone */
   arm(): boolean {
     return this.#port.arm();
+  }
+
+  /**
+   * Answers without the VLAN tag that the NIC had taken off the datagram, as far as the port tells: no port puts one
+   * back. `ethtool -K IFACE rxvlan off` leaves tags in the frames.
+   */
+  get untagged(): number {
+    return this.#dropped[UNTAGGED]!;
   }
 
   /** Frames that were not answered, by reason; reasons that did not occur are left out. */
