@@ -162,7 +162,7 @@ export class FrameRings {
     }
     cursor.submit(room);
     fill.lent += room;
-    if (room < count) pool.putFrom(addr, first + room, count - room);
+    if (room < count) umem.putFrom(addr, first + room, count - room);
     else if (pool.free > umem.txReserve) this.refill();
   }
 

@@ -51,6 +51,7 @@ const cases: AllocationCase[] = [
       'xdp/RxMetadata.read',
       'xdp/FrameRings.completed',
       'xdp/FrameRings.refill',
+      'xdp/Umem.putFrom',
       'xdp/Ring.needsWakeup',
       'xdp/TxMetadata.askTimestamp',
       'xdp/TxMetadata.askChecksum',

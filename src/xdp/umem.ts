@@ -19,7 +19,7 @@ export interface UmemSpec {
   txMetadata?: boolean;
   /** `try` reports a fallback to small pages, `strict` throws; default `off` */
   hugePages?: 'off' | 'try' | 'strict';
-  /** prove the owner of every chunk at every step; slow; default false */
+  /** prove the owner of every chunk at every step, and overwrite what is given back; slow; default false */
   debug?: boolean;
   /** for messages; default `umem` */
   what?: string;
@@ -31,6 +31,9 @@ export const XDP_PACKET_HEADROOM: number = 256;
 /** @source net/xdp/xdp_umem.c, XDP_UMEM_MIN_CHUNK_SIZE; the most is a page [bytes] */
 const MIN_CHUNK_LEN = 2048;
 const MAX_CHUNK_LEN = 4096;
+
+/** What a chunk reads as in debug mode once it has been given back. */
+const POISON = 0xdb;
 
 /**
  * Packet memory: `chunkCount` chunks of `chunkLen` bytes, and the pool of those that are free.
@@ -108,8 +111,17 @@ export class Umem implements Disposable {
    * @throws Error in debug mode, when `from` is not its owner
    */
   lend(addr: number, from: ChunkOwner, to: ChunkOwner, holder: number): void {
-    if (this.pool.ledger !== null) this.pool.ledger.move(addr, from, to);
+    if (this.pool.ledger !== null) {
+      this.pool.ledger.move(addr, from, to);
+      if (to === ChunkOwner.fill || to === ChunkOwner.completion) this.#poison(addr);
+    }
     if (this.#holders !== null) this.#holders[Math.floor(addr / this.chunkLen)] = holder;
+  }
+
+  /** Gives chunks back to the pool, as {@link ChunkPool.putFrom} does; in debug mode their bytes are overwritten. @hot */
+  putFrom(from: Uint32Array, at: number, count: number): void {
+    this.pool.putFrom(from, at, count);
+    if (this.#debug) for (let i = at; i < at + count; i++) this.#poison(from[i]!);
   }
 
   /** Keeps `count` more chunks for senders, or fewer: as many as the tx rings of its sockets hold. */
@@ -144,6 +156,12 @@ export class Umem implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** Overwrites the chunk around `addr`, so that who reads on in it notices. */
+  #poison(addr: number): void {
+    const chunk = this.pool.chunkOf(addr);
+    this.bytes.fill(POISON, chunk, chunk + this.chunkLen);
   }
 }
 

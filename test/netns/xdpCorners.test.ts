@@ -143,6 +143,45 @@ describe('chunks in the corners of AF_XDP', () => {
     }
   });
 
+  onVeth('a chunk reads as 0xdb once it was recycled or sent, with a ledger', (veth) => {
+    using umem = makeUmem();
+    using sender = openSocket(veth.a, umem);
+    using receiver = withNetns(
+      veth.b.namespace,
+      () => new XdpInterface({ interface: veth.b.name, flows: [{ port: TEST_UDP_PORT }], debug: true }),
+    );
+    const socket = receiver.sockets[0]!;
+    const frame = udpFrame(parseMac(veth.a.mac), parseMac(veth.b.mac), 30, 1);
+    const gone = new Uint8Array(frame.length).fill(0xdb);
+    const burst = new Burst(1);
+    const read = ({ bytes }: Umem, addr: number): Uint8Array => bytes.slice(addr, addr + frame.length);
+
+    sender.alloc(burst, 1);
+    let addr = burst.addr[0]!;
+    umem.bytes.set(frame, addr);
+    sender.recycle(burst);
+    assert.deepEqual(read(umem, addr), gone, 'recycled to the pool');
+
+    sender.alloc(burst, 1);
+    addr = burst.addr[0]!;
+    umem.bytes.set(frame, addr);
+    burst.len[0] = frame.length;
+    burst.dropPrefix(sender.tx(burst));
+    assert.deepEqual(read(umem, addr), frame, 'on the tx ring');
+    sender.flush();
+    waitFor(() => {
+      sender.reap();
+      return umem.pool.ledger!.audit().tx === 0;
+    }, 'the completion');
+    assert.deepEqual(read(umem, addr), gone, 'sent');
+
+    waitFor(() => socket.rx(burst) === 1, 'the frame');
+    addr = burst.addr[0]!;
+    assert.deepEqual(read(socket.umem, addr), frame);
+    socket.recycle(burst);
+    assert.deepEqual(read(socket.umem, addr), gone, 'recycled to the fill ring');
+  });
+
   onVeth('metadata that the kernel would complete and keep is refused', (veth) => {
     using umem = makeUmem({ txMetadata: true });
     using socket = openSocket(veth.a, umem);
