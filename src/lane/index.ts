@@ -16,7 +16,8 @@
  *
  * If the owner is killed its lanes die with it, since they are its threads.
  *
- * The plain loops `rxdrop`, `txonly`, `l2fwd` and `echo`, to drive over any port, are in `loops/`.
+ * The plain loops `rxdrop`, `txonly`, `l2fwd` and `echo`, to drive over any port, and what runs and samples them on a lane,
+ * are in `loops/`.
  *
  * Not here: what else to poll (`port/`, `net/`, `order/`), queues between lanes (`core/`), pinning itself (`sys/`).
  *
@@ -33,9 +34,24 @@ export {
   copyFrames,
   L2Forward,
   type L2ForwardSpec,
+  type LoopOutput,
+  type LoopPortReport,
+  type LoopReading,
+  type LoopReport,
+  type LoopSample,
+  type LoopSpec,
+  type LoopStart,
+  type LoopVerb,
+  loopVerbs,
   type PortLoop,
   type PortLoopSpec,
+  type RunningLoop,
   RxDrop,
+  runLoop,
+  type SampleLoopOptions,
+  sampleLoop,
+  sweepBursts,
+  sendOrDrop,
   TxOnly,
   UdpEcho,
 } from './loops/index.ts';
