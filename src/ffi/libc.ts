@@ -56,6 +56,9 @@ export const memfdCreate: (name: string, flags: number) => number = libc.func(
 /** Sets the length of a file; what is new reads as zeros. @source ftruncate(2) */
 export const ftruncate: (fd: number, len: number) => number = libc.func('int ftruncate(int fd, int64_t len)');
 
+/** Changes the permissions of a file; of a socket before it is bound, those that its file will have. @source fchmod(2) */
+export const fchmod: (fd: number, mode: number) => number = libc.func('int fchmod(int fd, uint mode)');
+
 /** Opens a file. Returns its fd. @source open(2) */
 export const open: (path: string, flags: number, mode: number) => number = libc.func(
   'int open(str path, int flags, int mode)',
@@ -74,6 +77,16 @@ export const write: (fd: number, memory: Memory, len: number) => number = libc.f
   'intptr_t write(int fd, void *memory, size_t len)',
 );
 
+/** `readv(2)` with its iovecs in native memory, the form for hot code; returns bytes read or -1. @hot */
+export const readvPtr: (fd: number, iovecsPtr: number, count: number) => number = libc.func(
+  'intptr_t readv(int fd, intptr_t iovecs, int count)',
+);
+
+/** `writev(2)` with its iovecs in native memory, the form for hot code; returns bytes written or -1. @hot */
+export const writevPtr: (fd: number, iovecsPtr: number, count: number) => number = libc.func(
+  'intptr_t writev(int fd, intptr_t iovecs, int count)',
+);
+
 /** Reads or changes a property of an fd. @source fcntl(2), the commands that take an int */
 export const fcntl: (fd: number, command: number, argument: number) => number = libc.func(
   'int fcntl(int fd, int command, intptr_t argument)',
@@ -86,6 +99,11 @@ export const fcntl: (fd: number, command: number, argument: number) => number = 
  */
 export const ioctl: (fd: number, request: number, memory: Memory) => number = libc.func(
   'int ioctl(int fd, ulong request, void *memory)',
+);
+
+/** Asks the driver behind an fd. @source ioctl(2), the requests that take an integer */
+export const ioctlInt: (fd: number, request: number, argument: number) => number = libc.func(
+  'int ioctl(int fd, ulong request, intptr_t argument)',
 );
 
 /** Opens a socket. Returns its fd. @source socket(2) */
@@ -101,6 +119,24 @@ export const bind: (fd: number, address: Memory, len: number) => number = libc.f
 /** Gives a socket its peer. [struct sockaddr of `len` bytes] @source connect(2) */
 export const connect: (fd: number, address: Memory, len: number) => number = libc.func(
   'int connect(int fd, void *address, uint len)',
+);
+
+/** Has a socket take connections; `backlog` of them wait at most. @source listen(2) */
+export const listen: (fd: number, backlog: number) => number = libc.func('int listen(int fd, int backlog)');
+
+/** Takes a connection that waits, and the peer's address unless that is null. Returns its fd. @source accept4(2) */
+export const accept4: (fd: number, address: Memory, len: Memory, flags: number) => number = libc.func(
+  'int accept4(int fd, void *address, void *len, int flags)',
+);
+
+/** Sends one message, with descriptors if it has any. Returns bytes sent. [struct msghdr] @source sendmsg(2) */
+export const sendmsg: (fd: number, message: Memory, flags: number) => number = libc.func(
+  'intptr_t sendmsg(int fd, void *message, int flags)',
+);
+
+/** Receives one message and the descriptors with it. Returns bytes received. [struct msghdr] @source recvmsg(2) */
+export const recvmsg: (fd: number, message: Memory, flags: number) => number = libc.func(
+  'intptr_t recvmsg(int fd, void *message, int flags)',
 );
 
 /** Reads a socket's local address; `len` is in and out. [one uint32] @source getsockname(2) */
@@ -194,6 +230,28 @@ export const poll: (fds: Memory, count: number, timeoutMs: number) => number = l
 /** `poll(2)` over native memory, the form for hot code. @hot */
 export const pollPtr: (fdsPtr: number, count: number, timeoutMs: number) => number = libc.func(
   'int poll(intptr_t fds, ulong count, int timeout)',
+);
+
+/** Creates a set of descriptors to wait for. Returns its fd. @source epoll_create1(2) */
+export const epollCreate1: (flags: number) => number = libc.func('int epoll_create1(int flags)');
+
+/** Adds a descriptor to such a set, or removes it. [struct epoll_event] @source epoll_ctl(2) */
+export const epollCtl: (epoll: number, command: number, fd: number, event: Memory) => number = libc.func(
+  'int epoll_ctl(int epoll, int command, int fd, void *event)',
+);
+
+/** `epoll_wait(2)` over native memory; returns how many descriptors are ready. */
+export const epollWaitPtr: (epoll: number, eventsPtr: number, count: number, timeoutMs: number) => number =
+  libc.func('int epoll_wait(int epoll, intptr_t events, int count, int timeout)');
+
+/** Creates a timer that can be polled. Returns its fd. @source timerfd_create(2) */
+export const timerfdCreate: (clock: number, flags: number) => number = libc.func(
+  'int timerfd_create(int clock, int flags)',
+);
+
+/** Arms such a timer; all zeros disarm it. [struct itimerspec: i64 interval and first, as s and ns] @source timerfd_settime(2) */
+export const timerfdSettime: (fd: number, flags: number, value: Memory, before: Memory) => number = libc.func(
+  'int timerfd_settime(int fd, int flags, void *value, void *before)',
 );
 
 /** Creates a counter that can be polled, starting at `initial`. Returns its fd. @source eventfd(2) */

@@ -192,6 +192,11 @@ export const hints: readonly Hint[] = [
     hint: 'Real-time scheduling needs CAP_SYS_NICE or an rtprio limit: `ulimit -r`',
   },
   {
+    syscall: 'bind(AF_UNIX)',
+    code: 'EADDRINUSE',
+    hint: 'Another program listens there, or the file is no socket: `ss -xlp` names it',
+  },
+  {
     syscall: 'bind(UDP)',
     code: 'EADDRINUSE',
     hint: 'Another socket has this port: `ss -ulnp` names it',

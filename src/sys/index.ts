@@ -27,6 +27,8 @@ export type { Capability, CapabilityFeature } from './capabilities.ts';
 export { capabilityHint, featureCapabilities, lockLimit, missingCapabilities } from './capabilities.ts';
 export { nowNs } from './clock.ts';
 export type { Deferral } from './deferralHolders.ts';
+export type { EpollAddOptions } from './epoll.ts';
+export { Epoll } from './epoll.ts';
 export type { SystemErrorInit } from './error.ts';
 export { check, errnoName, SystemError, UnsupportedError } from './error.ts';
 export type { ChannelCounts, Channels, DeviceRings, Driver } from './ethtool.ts';
@@ -50,6 +52,7 @@ export type { DeferralBefore } from './interruptDeferral.ts';
 export { deferInterrupts, InterruptDeferral } from './interruptDeferral.ts';
 export type { GroupSpec } from './membership.ts';
 export { GroupMembership } from './membership.ts';
+export { createSealedMemfd, sealAgainstShrinking } from './memfd.ts';
 export type {
   AddAddressOptions,
   AttachedXdp,
@@ -94,7 +97,14 @@ export { createMemfd, MAX_REGION_LEN, MappedFile, MappedRegion } from './region.
 export type { Scheduling } from './scheduling.ts';
 export { scheduling, setRealtime } from './scheduling.ts';
 export type { SocketAddress } from './socketAddress.ts';
+export { TimerFd } from './timerFd.ts';
 export type { UdpSocketSpec } from './udpOpen.ts';
 export { UdpSocket } from './udpSocket.ts';
+export { isAbstract } from './unixAddress.ts';
+export type { UnixListenerSpec } from './unixListener.ts';
+export { UnixListener } from './unixListener.ts';
+export type { PeerCredentials, UnixMessage } from './unixSocket.ts';
+export { UnixSocket } from './unixSocket.ts';
 export type { FdWatch, WatchOptions } from './watch.ts';
 export { watchReadable } from './watch.ts';
+export { WallClock } from './wallClock.ts';

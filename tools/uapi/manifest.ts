@@ -23,7 +23,10 @@ export interface ModuleSpec {
   /** enums wanted whole, as the kernel has them */
   readonly enums?: readonly string[];
   readonly structs?: readonly StructSpec[];
-  /** macros that are newer than the headers of Debian 12 (Linux 6.1): BTF keeps no macros, so they stand here */
+  /**
+   * macros that are newer than the headers of Debian 12 (Linux 6.1): BTF keeps no macros, so they stand here; and those
+   * made by macros with arguments, as requests of ioctl(2) are
+   */
   readonly newer?: Readonly<Record<string, number>>;
 }
 
@@ -233,10 +236,10 @@ const socket: ModuleSpec = {
     'linux/sock_diag.h',
   ],
   constants: [
-    /^AF_(INET|INET6|PACKET)$/,
-    /^SOCK_(DGRAM|RAW|CLOEXEC|NONBLOCK)$/,
+    /^AF_(UNIX|INET|INET6|PACKET)$/,
+    /^SOCK_(DGRAM|RAW|SEQPACKET|CLOEXEC|NONBLOCK)$/,
     /^SOL_(SOCKET|PACKET)$/,
-    /^SO_(REUSEADDR|ERROR|SNDBUF|RCVBUF|SNDBUFFORCE|RCVBUFFORCE|MEMINFO)$/,
+    /^SO_(REUSEADDR|ERROR|PEERCRED|SNDBUF|RCVBUF|SNDBUFFORCE|RCVBUFFORCE|MEMINFO)$/,
     /^SK_MEMINFO_(DROPS|VARS)$/,
     /^IPPROTO_(IP|UDP|IPV6)$/,
     /^SO_(BUSY_POLL|PREFER_BUSY_POLL|BUSY_POLL_BUDGET|INCOMING_NAPI_ID)$/,
@@ -244,7 +247,8 @@ const socket: ModuleSpec = {
     /^MCAST_JOIN_(GROUP|SOURCE_GROUP)$/,
     'PACKET_ADD_MEMBERSHIP',
     'PACKET_MR_PROMISC',
-    /^MSG_(DONTWAIT|TRUNC)$/,
+    /^MSG_(DONTWAIT|TRUNC|CTRUNC|NOSIGNAL|CMSG_CLOEXEC)$/,
+    'SCM_RIGHTS',
     /^POLL(IN|OUT|ERR|HUP|NVAL)$/,
   ],
   structs: [
@@ -254,10 +258,36 @@ const socket: ModuleSpec = {
     { name: 'msghdr', of: 'user_msghdr' },
     'mmsghdr',
     'pollfd',
+    'cmsghdr',
+    'sockaddr_un',
+    'ucred',
     'group_req',
     'group_source_req',
     'packet_mreq_max',
   ],
+};
+
+const packet: ModuleSpec = {
+  name: 'packet',
+  about: 'AF_PACKET: options, the slots of its rings, classic socket filters.',
+  headers: [
+    'linux/if_packet.h',
+    'linux/if_ether.h',
+    'linux/bpf_common.h',
+    'linux/filter.h',
+    'asm-generic/socket.h',
+  ],
+  constants: [
+    /^PACKET_(VERSION|RX_RING|TX_RING|RESERVE|STATISTICS|QDISC_BYPASS|IGNORE_OUTGOING)$/,
+    'TPACKET_V2',
+    'TPACKET_ALIGNMENT',
+    /^TP_STATUS_(KERNEL|USER|CSUMNOTREADY|CSUM_VALID|VLAN_VALID)$/,
+    /^TP_STATUS_(AVAILABLE|SEND_REQUEST|SENDING|WRONG_FORMAT)$/,
+    'ETH_P_ALL',
+    'SO_ATTACH_FILTER',
+    /^BPF_(ABS|IND|MSH|RET|MAXINSNS)$/,
+  ],
+  structs: ['tpacket2_hdr', 'tpacket_req', 'tpacket_stats', 'sockaddr_ll', 'sock_filter', 'sock_fprog'],
 };
 
 const system: ModuleSpec = {
@@ -265,6 +295,9 @@ const system: ModuleSpec = {
   about: 'Files, memory, clocks, threads and processes.',
   headers: [
     'asm-generic/fcntl.h',
+    'linux/fcntl.h',
+    'x86_64-linux-gnu/sys/epoll.h',
+    'linux/magic.h',
     'asm-generic/mman-common.h',
     'asm-generic/mman.h',
     'asm-generic/resource.h',
@@ -278,11 +311,17 @@ const system: ModuleSpec = {
     'linux/mount.h',
   ],
   constants: [
-    /^O_(RDWR|CLOEXEC|NONBLOCK)$/,
+    /^O_(RDWR|WRONLY|CREAT|TRUNC|APPEND|CLOEXEC|NONBLOCK)$/,
     /^PROT_(NONE|READ|WRITE)$/,
     /^MAP_(SHARED|PRIVATE|FIXED|ANONYMOUS|POPULATE|NORESERVE|HUGETLB|HUGE_2MB)$/,
     'MADV_DONTFORK',
-    'MFD_CLOEXEC',
+    /^MFD_(CLOEXEC|ALLOW_SEALING)$/,
+    /^F_(GETFL|SETFL|ADD_SEALS|GET_SEALS|SEAL_SEAL|SEAL_SHRINK|SEAL_GROW)$/,
+    /^EPOLL_CTL_(ADD|DEL)$/,
+    'EPOLLIN',
+    'EPOLLET',
+    'HUGETLBFS_MAGIC',
+    'CLOCK_REALTIME',
     'CLOCK_MONOTONIC',
     'CLOCK_TAI',
     'CLONE_NEWNET',
@@ -296,8 +335,21 @@ const system: ModuleSpec = {
   ],
 };
 
+const tap: ModuleSpec = {
+  name: 'tap',
+  about: 'Tap interfaces: requests and flags of /dev/net/tun.',
+  headers: ['linux/if_tun.h'],
+  constants: [/^IFF_/, /^TUN_F_/],
+  newer: {
+    // _IOW('T', 202, int), _IOW('T', 208, unsigned int), _IOR('T', 210, unsigned int)
+    TUNSETIFF: 0x4004_54ca,
+    TUNSETOFFLOAD: 0x4004_54d0,
+    TUNGETIFF: 0x8004_54d2,
+  },
+};
+
 /** Everything that is generated. */
-export const modules: readonly ModuleSpec[] = [xdp, bpf, netlink, ethtool, socket, system];
+export const modules: readonly ModuleSpec[] = [xdp, bpf, netlink, ethtool, socket, packet, system, tap];
 
 /** System calls that the C library has no function for. */
 export const syscalls: readonly string[] = ['bpf', 'fsopen', 'fsconfig', 'fsmount'];

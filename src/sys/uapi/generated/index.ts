@@ -6,5 +6,7 @@ export * from './bpf.ts';
 export * from './netlink.ts';
 export * from './ethtool.ts';
 export * from './socket.ts';
+export * from './packet.ts';
 export * from './system.ts';
+export * from './tap.ts';
 export * from './syscalls.ts';

@@ -2,6 +2,9 @@
 // Sockets: families, options, messages of several datagrams, poll.
 
 /** @source x86_64-linux-gnu/bits/socket.h */
+export const AF_UNIX = 1;
+
+/** @source x86_64-linux-gnu/bits/socket.h */
 export const AF_INET = 2;
 
 /** @source x86_64-linux-gnu/bits/socket.h */
@@ -15,6 +18,9 @@ export const SOCK_DGRAM = 2;
 
 /** @source x86_64-linux-gnu/bits/socket_type.h */
 export const SOCK_RAW = 3;
+
+/** @source x86_64-linux-gnu/bits/socket_type.h */
+export const SOCK_SEQPACKET = 5;
 
 /** @source x86_64-linux-gnu/bits/socket_type.h */
 export const SOCK_CLOEXEC = 524288;
@@ -45,6 +51,9 @@ export const SO_SNDBUFFORCE = 32;
 
 /** @source asm-generic/socket.h */
 export const SO_RCVBUFFORCE = 33;
+
+/** @source asm-generic/socket.h */
+export const SO_PEERCRED = 17;
 
 /** @source asm-generic/socket.h */
 export const SO_MEMINFO = 55;
@@ -92,10 +101,22 @@ export const PACKET_ADD_MEMBERSHIP = 1;
 export const PACKET_MR_PROMISC = 1;
 
 /** @source x86_64-linux-gnu/bits/socket.h */
+export const MSG_CTRUNC = 8;
+
+/** @source x86_64-linux-gnu/bits/socket.h */
 export const MSG_TRUNC = 32;
 
 /** @source x86_64-linux-gnu/bits/socket.h */
 export const MSG_DONTWAIT = 64;
+
+/** @source x86_64-linux-gnu/bits/socket.h */
+export const MSG_NOSIGNAL = 16384;
+
+/** @source x86_64-linux-gnu/bits/socket.h */
+export const MSG_CMSG_CLOEXEC = 1073741824;
+
+/** @source x86_64-linux-gnu/bits/socket.h */
+export const SCM_RIGHTS = 1;
 
 /** @source asm-generic/poll.h */
 export const POLLIN = 1;
@@ -163,6 +184,29 @@ export const pollfd = {
   fd: 0,
   events: 4,
   revents: 6,
+} as const;
+
+/** Offsets of the members and the size. [bytes] @source struct cmsghdr */
+export const cmsghdr = {
+  sizeof: 16,
+  cmsg_len: 0,
+  cmsg_level: 8,
+  cmsg_type: 12,
+} as const;
+
+/** Offsets of the members and the size. [bytes] @source struct sockaddr_un */
+export const sockaddr_un = {
+  sizeof: 110,
+  sun_family: 0,
+  sun_path: 2,
+} as const;
+
+/** Offsets of the members and the size. [bytes] @source struct ucred */
+export const ucred = {
+  sizeof: 12,
+  pid: 0,
+  uid: 4,
+  gid: 8,
 } as const;
 
 /** Offsets of the members and the size. [bytes] @source struct group_req */

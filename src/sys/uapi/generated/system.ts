@@ -2,7 +2,19 @@
 // Files, memory, clocks, threads and processes.
 
 /** @source asm-generic/fcntl.h */
+export const O_WRONLY = 1;
+
+/** @source asm-generic/fcntl.h */
 export const O_RDWR = 2;
+
+/** @source asm-generic/fcntl.h */
+export const O_CREAT = 64;
+
+/** @source asm-generic/fcntl.h */
+export const O_TRUNC = 512;
+
+/** @source asm-generic/fcntl.h */
+export const O_APPEND = 1024;
 
 /** @source asm-generic/fcntl.h */
 export const O_NONBLOCK = 2048;
@@ -48,6 +60,48 @@ export const MADV_DONTFORK = 10;
 
 /** @source linux/memfd.h */
 export const MFD_CLOEXEC = 1;
+
+/** @source linux/memfd.h */
+export const MFD_ALLOW_SEALING = 2;
+
+/** @source asm-generic/fcntl.h */
+export const F_GETFL = 3;
+
+/** @source asm-generic/fcntl.h */
+export const F_SETFL = 4;
+
+/** @source linux/fcntl.h */
+export const F_ADD_SEALS = 1033;
+
+/** @source linux/fcntl.h */
+export const F_GET_SEALS = 1034;
+
+/** @source linux/fcntl.h */
+export const F_SEAL_SEAL = 1;
+
+/** @source linux/fcntl.h */
+export const F_SEAL_SHRINK = 2;
+
+/** @source linux/fcntl.h */
+export const F_SEAL_GROW = 4;
+
+/** @source x86_64-linux-gnu/sys/epoll.h */
+export const EPOLL_CTL_ADD = 1;
+
+/** @source x86_64-linux-gnu/sys/epoll.h */
+export const EPOLL_CTL_DEL = 2;
+
+/** @source x86_64-linux-gnu/sys/epoll.h */
+export const EPOLLIN = 1;
+
+/** @source x86_64-linux-gnu/sys/epoll.h */
+export const EPOLLET = 2147483648;
+
+/** @source linux/magic.h */
+export const HUGETLBFS_MAGIC = 2508478710;
+
+/** @source linux/time.h */
+export const CLOCK_REALTIME = 0;
 
 /** @source linux/time.h */
 export const CLOCK_MONOTONIC = 1;
