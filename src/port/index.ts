@@ -14,6 +14,7 @@
  *
  * Not here: threads (`lane/`), protocols (`wire/`, `order/`).
  */
+export { CapturePort, type CaptureSpec } from './capturePort.ts';
 export { LoopPort, type LoopSpec } from './loopPort.ts';
 export { type OpenPortOptions, openPort, PORT_SCHEMES } from './openPort.ts';
 export type { Port, PortReport, PortStatistics, Region } from './port.ts';

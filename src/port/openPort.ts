@@ -3,6 +3,7 @@ import { openLoopPort } from './openLoopPort.ts';
 import { openXdpPort } from './openXdpPort.ts';
 import type { Port } from './port.ts';
 import { type PortSpec, parsePortSpec } from './portSpec.ts';
+import { withoutWrappers, wrapPort } from './wrapPort.ts';
 
 /** What a spec string cannot say. */
 export interface OpenPortOptions {
@@ -30,13 +31,15 @@ export const PORT_SCHEMES: readonly string[] = [...OPENERS.keys()];
  *   joins a group, and opens every nicQueue unless some are named; docs/xdp.md has all options
  * - `loop:NAME?chunks=1024&ring=256` a wire in memory: the first opener of a name gets one end, the second the other
  *
+ * Every port takes `capture=FILE`, which records what passes; docs/ports.md has the details.
+ *
  * @throws TypeError when the spec has a scheme or an option that nobody knows, or a flow is wanted and none given
  * @throws SystemError what opening the backend throws
  */
 export function openPort(text: string, options: OpenPortOptions = {}): Port {
   const spec = parsePortSpec(text);
   const open = OPENERS.get(spec.scheme);
-  if (open !== undefined) return open(spec, options);
+  if (open !== undefined) return wrapPort(open(withoutWrappers(spec), options), spec);
   const known = PORT_SCHEMES.map((scheme) => `${scheme}:`).join(', ');
   throw new TypeError(`Cannot open ${text}: no port "${spec.scheme}:"; there are ${known}`);
 }

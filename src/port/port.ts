@@ -59,6 +59,8 @@ export interface Port extends Disposable {
   readonly regions: readonly Region[];
   /** descriptors that become readable when frames arrive, for poll(2); empty when there is nothing to sleep on */
   readonly fds: readonly number[];
+  /** rx() will never return a frame again, as at the end of a file; absent where a frame may always come */
+  readonly ended?: boolean;
 
   /** Replaces the contents of `burst` by received frames and returns how many descriptors there are. @hot */
   rx(burst: Burst): number;

@@ -7,6 +7,8 @@ export interface PortSpec {
   readonly options: ReadonlyMap<string, string>;
   /** the text as given */
   readonly text: string;
+  /** options that every port takes, already taken out of `options`; for messages */
+  readonly everyPort?: readonly string[];
 }
 
 /**
@@ -85,10 +87,11 @@ export class OptionReader {
 
   /** Refuses options that were never asked for. @throws TypeError naming the first */
   end(known: readonly string[]): void {
+    const { text, scheme, everyPort = [] } = this.#spec;
     for (const key of this.#left) {
-      throw new TypeError(
-        `Cannot open ${this.#spec.text}: no option "${key}"; ${this.#spec.scheme} knows ${known.join(', ') || 'none'}`,
-      );
+      const own = `${scheme} knows ${known.join(', ') || 'none'}`;
+      const others = everyPort.length === 0 ? '' : `; every port knows ${everyPort.join(', ')}`;
+      throw new TypeError(`Cannot open ${text}: no option "${key}"; ${own}${others}`);
     }
   }
 

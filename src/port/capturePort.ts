@@ -1,0 +1,164 @@
+import type { Burst } from '../core/index.ts';
+import { CaptureDirection } from '../wire/index.ts';
+import { CaptureFile } from './captureFile.ts';
+import type { Port, PortReport, PortStatistics, Region } from './port.ts';
+import type { PortSpec } from './portSpec.ts';
+
+/** How a {@link CapturePort} captures. */
+export interface CaptureSpec {
+  /** file to write; docs/ports.md says what becomes of one that is there */
+  readonly path: string;
+  /** longest capture of a frame, at least 64; default 262,144 [bytes] */
+  readonly snapLen?: number;
+  /** what is collected before it is written, at least 4096; default 524,288 [bytes] */
+  readonly bufferLen?: number;
+}
+
+/**
+ * A port that writes what passes through another one to a pcapng file: what rx() delivered, what tx() accepted.
+ *
+ * Everything else goes to the inner port as it is, which it owns: closing closes both. Each frame is copied once; the
+ * file is written, on the thread of the port, when the buffer is full and by flush(), arm() and close(). When it cannot
+ * be written any more, the port goes on without: `captureDropped` counts, and the report has the reason.
+ */
+export class CapturePort implements Port {
+  readonly spec: string;
+  readonly report: PortReport;
+  readonly mac: Uint8Array;
+  readonly mtu: number;
+  readonly maxPieceLen: number;
+  readonly regions: readonly Region[];
+  readonly fds: readonly number[];
+  readonly #inner: Port;
+  readonly #file: CaptureFile;
+  /** frames that tx() did not even offer, as the buffer could not hold them with the others of their burst */
+  readonly #held = new Float64Array(1);
+
+  /** Creates the file. @throws RangeError, SystemError as {@link CaptureFile} */
+  constructor(inner: Port, spec: CaptureSpec) {
+    const file = new CaptureFile({ ...spec, interfaceName: inner.spec });
+    this.spec = inner.spec;
+    this.mac = inner.mac;
+    this.mtu = inner.mtu;
+    this.maxPieceLen = inner.maxPieceLen;
+    this.regions = inner.regions;
+    this.fds = inner.fds;
+    this.#inner = inner;
+    this.#file = file;
+    const { via, accelerated, mode } = inner.report;
+    this.report = {
+      via,
+      accelerated,
+      mode,
+      // Read anew: a disk may fill up after hours.
+      get reasons(): readonly string[] {
+        return [...inner.report.reasons, describeCapture(file)];
+      },
+    };
+  }
+
+  /** Whether the inner port is at its end. */
+  get ended(): boolean {
+    return this.#inner.ended ?? false;
+  }
+
+  /** Receives, and captures what there was. @hot */
+  rx(burst: Burst): number {
+    const file = this.#file;
+    const count = this.#inner.rx(burst);
+    for (let first = 0; first < count; ) {
+      const staged = file.stage(burst, first, this.regions, CaptureDirection.inbound);
+      file.commit(burst, first, staged);
+      first += staged;
+    }
+    return count;
+  }
+
+  /** Takes frames of the inner port. @hot */
+  alloc(burst: Burst, count: number): number {
+    return this.#inner.alloc(burst, count);
+  }
+
+  /**
+   * Captures the frames, sends them, and takes back from the capture what was not accepted.
+   *
+   * In this order: a frame that was sent is no longer ours to read. A burst that the buffer cannot hold is cut to what it
+   * can, which is the prefix to be accepted at most.
+   *
+   * @hot
+   */
+  tx(burst: Burst): number {
+    const file = this.#file;
+    const count = burst.count;
+    const staged = file.stage(burst, 0, this.regions, CaptureDirection.outbound);
+    burst.count = staged;
+    const accepted = this.#inner.tx(burst);
+    burst.count = count;
+    file.commit(burst, 0, accepted);
+    if (staged < count) this.#held[0]! += count - staged;
+    return accepted;
+  }
+
+  /** Has queued frames sent, then the capture written. @hot */
+  flush(): void {
+    this.#inner.flush();
+    this.#file.write();
+  }
+
+  /** Returns chunks to the inner port. @hot */
+  recycle(burst: Burst): void {
+    this.#inner.recycle(burst);
+  }
+
+  /** Writes the capture, then asks the inner port. */
+  arm(): boolean {
+    this.#file.write();
+    return this.#inner.arm();
+  }
+
+  /** The inner port's, and under `captureDropped` the frames that passed but are not in the file. */
+  statistics(): PortStatistics {
+    const inner = this.#inner.statistics();
+    return {
+      ...inner,
+      txRefused: inner.txRefused + this.#held[0]!,
+      drops: { ...inner.drops, captureDropped: this.#file.dropped },
+    };
+  }
+
+  /** Closes the port and finishes the file. Idempotent. */
+  close(): void {
+    this.#inner.close();
+    this.#file.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function describeCapture({ path, captured, failure }: CaptureFile): string {
+  if (failure === undefined) return `capturing to ${path}: each frame is copied`;
+  return `capturing to ${path} ended after ${captured} frames: ${failure.message}`;
+}
+
+/**
+ * Wraps a port as `capture=FILE,snaplen:256,buffer:65536` says; all but the file may be left out.
+ *
+ * @throws TypeError for a setting that nobody knows; what {@link CapturePort} throws
+ */
+export function wrapInCapture(port: Port, value: string, spec: PortSpec): CapturePort {
+  const [path = '', ...settings] = value.split(',');
+  if (path === '') throw new TypeError(`Cannot open ${spec.text}: capture must name a file`);
+  const chosen: { snapLen?: number; bufferLen?: number } = {};
+  for (const setting of settings) {
+    const match = /^(snaplen|buffer):(\d+)$/.exec(setting);
+    if (match === null) {
+      throw new TypeError(
+        `Cannot open ${spec.text}: capture takes FILE,snaplen:BYTES,buffer:BYTES, got "${setting}"`,
+      );
+    }
+    chosen[match[1] === 'snaplen' ? 'snapLen' : 'bufferLen'] = Number(match[2]);
+  }
+  return new CapturePort(port, { path, ...chosen });
+}
