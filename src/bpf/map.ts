@@ -4,6 +4,7 @@ import { Fd, SystemError } from '../sys/index.ts';
 import * as k from '../sys/uapi/index.ts';
 import { BpfStruct, bpf } from './bpfCall.ts';
 import { pinObject } from './pin.ts';
+import { readObjectInfo } from './programInfo.ts';
 
 /** Kinds of maps, as bpftool names them. */
 export type MapType = 'array' | 'hash' | 'percpu_array' | 'percpu_hash' | 'xskmap';
@@ -95,6 +96,13 @@ export class BpfMap implements Disposable {
       syscall: 'fcntl(F_DUPFD_CLOEXEC)',
       subject: `${spec.name} of descriptor ${descriptor}`,
     });
+  }
+
+  /** What the kernel calls the map behind a descriptor of this process. @throws SystemError EBADF, EINVAL */
+  static nameOf(descriptor: number): string {
+    const info = new BpfStruct(k.bpf_map_info.sizeof);
+    readObjectInfo(descriptor, info, `BPF map of descriptor ${descriptor}`);
+    return info.getName(k.bpf_map_info.name);
   }
 
   /** The descriptor's number, owned by this object. @throws Error when closed */

@@ -1,29 +1,24 @@
 import {
   asksDriver,
-  BpfMap,
+  type BpfMap,
   BpfProgram,
-  FLOW_SOCKETS,
   type FlowCounters,
   type FlowMetadata,
   flowCountersSpec,
   flowProgramSpec,
-  type MapSpec,
   readFlowCounters,
   XdpLink,
   type XdpMode,
 } from '../bpf/index.ts';
-import { type InterfaceInfo, SystemError } from '../sys/index.ts';
+import { type InterfaceInfo, netdevInfo, SystemError } from '../sys/index.ts';
+import { agreeOnMetadata } from './agreeOnMetadata.ts';
 import type { XdpProgramSpec } from './interfaceSpec.ts';
+import { createSocketsMap } from './socketsMap.ts';
 
 /** An AF_XDP socket as the redirect knows it. */
 interface Redirected {
   readonly queue: number;
   readonly fd: number;
-}
-
-/** The map from nicQueue to socket; the kernel takes a closed socket out by itself. */
-export function socketsMapSpec(queues: number): MapSpec {
-  return { name: FLOW_SOCKETS, type: 'xskmap', keyLen: 4, valueLen: 4, capacity: queues };
 }
 
 /**
@@ -50,17 +45,16 @@ export class FlowRedirect implements Disposable {
    * @throws SystemError EPERM, EBUSY when another XDP program is attached (named in the message)
    */
   constructor(info: InterfaceInfo, spec: XdpProgramSpec, queues: number, sockets: readonly Redirected[]) {
-    using cleanup = new DisposableStack();
-    this.sockets = cleanup.use(BpfMap.create(socketsMapSpec(queues)));
-    for (const { queue, fd } of sockets) this.sockets.update(queue, fd);
     const reasons: string[] = [];
     let attached: Attached | undefined;
     if (asksDriver(spec.metadata) && spec.attach !== 'generic') {
-      attached = this.#askDriver(info, spec, queues, reasons);
+      const possible = { ...spec, metadata: askable(info, spec, reasons) };
+      if (asksDriver(possible.metadata)) attached = askDriver(info, possible, queues, sockets, reasons);
     }
     const metadata = spec.metadata && {};
-    attached ??= attach(info, { ...spec, ...(metadata && { metadata }) }, queues, this.sockets);
+    attached ??= attach(info, { ...spec, ...(metadata && { metadata }) }, queues, sockets);
     this.metadata = attached.metadata;
+    this.sockets = attached.sockets;
     this.#program = attached.program;
     this.#link = attached.link;
     this.attachMode = attached.link.mode;
@@ -70,7 +64,6 @@ export class FlowRedirect implements Disposable {
     if (modeReason !== undefined) reasons.push(`generic instead of native mode: ${modeReason}`);
     if (replaced !== undefined) reasons.push(`taken off and not put back: ${replaced}`);
     this.reasons = reasons;
-    cleanup.move();
   }
 
   /** What the program did with every frame that arrived, by outcome. */
@@ -88,21 +81,39 @@ export class FlowRedirect implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
 
-  /** Attaches a program that asks the driver about each frame; undefined, with a reason, when it cannot be had. */
-  #askDriver(
-    info: InterfaceInfo,
-    spec: XdpProgramSpec,
-    queues: number,
-    reasons: string[],
-  ): Attached | undefined {
-    try {
-      return attach(info, { ...spec, attach: 'native' }, queues, this.sockets);
-    } catch (error) {
-      if (spec.strict || isAboutTheHost(error)) throw error;
-      reasons.push(`${NO_METADATA}: ${(error as Error).message}`);
-      return undefined;
-    }
+/** What the driver can be asked of all that is wanted. @throws Error under `strict` when that is not all */
+function askable(
+  { name, index }: InterfaceInfo,
+  { metadata = {}, strict }: XdpProgramSpec,
+  reasons: string[],
+): FlowMetadata {
+  const has = netdevInfo(index)?.rxMetadata;
+  // Kernels before Linux 6.7 do not say, and a driver that tells nothing refuses the program.
+  if (has === undefined || has.size === 0) return metadata;
+  const { possible, missing } = agreeOnMetadata(metadata, has);
+  if (missing.length === 0) return possible;
+  const why = `frames come without ${missing.join(' and ')}: the driver tells of ${[...has].join(' and ')}`;
+  if (strict) throw new Error(`Cannot open ${name} as asked: ${why}`);
+  reasons.push(why);
+  return possible;
+}
+
+/** Attaches a program that asks the driver about each frame; undefined, with a reason, when it cannot be had. */
+function askDriver(
+  info: InterfaceInfo,
+  spec: XdpProgramSpec,
+  queues: number,
+  sockets: readonly Redirected[],
+  reasons: string[],
+): Attached | undefined {
+  try {
+    return attach(info, { ...spec, attach: 'native' }, queues, sockets);
+  } catch (error) {
+    if (spec.strict || isAboutTheHost(error)) throw error;
+    reasons.push(`${NO_METADATA}: ${(error as Error).message}`);
+    return undefined;
   }
 }
 
@@ -116,30 +127,38 @@ function isAboutTheHost(error: unknown): boolean {
 }
 
 interface Attached {
+  readonly sockets: BpfMap;
   readonly program: BpfProgram;
   readonly link: XdpLink;
   readonly metadata: FlowMetadata | undefined;
 }
 
-function attach(info: InterfaceInfo, spec: XdpProgramSpec, queues: number, sockets: BpfMap): Attached {
+function attach(
+  info: InterfaceInfo,
+  spec: XdpProgramSpec,
+  queues: number,
+  redirected: readonly Redirected[],
+): Attached {
   const { flows, metadata, maxVlanTags, multiBuffer: frags = false, replace = false } = spec;
   // Under strict, generic mode has to be asked for by name.
   const mode = spec.strict && (spec.attach ?? 'auto') === 'auto' ? 'native' : (spec.attach ?? 'auto');
-  const program = BpfProgram.load(
-    flowProgramSpec({
-      flows,
-      queues,
-      frags,
-      ...(maxVlanTags !== undefined && { maxVlanTags }),
-      ...(metadata && { metadata }),
-      ...(asksDriver(metadata) && { boundTo: info.index }),
-    }),
-    [sockets],
+  using cleanup = new DisposableStack();
+  const sockets = cleanup.use(createSocketsMap(queues, metadata));
+  for (const { queue, fd } of redirected) sockets.update(queue, fd);
+  const program = cleanup.use(
+    BpfProgram.load(
+      flowProgramSpec({
+        flows,
+        queues,
+        frags,
+        ...(maxVlanTags !== undefined && { maxVlanTags }),
+        ...(metadata && { metadata }),
+        ...(asksDriver(metadata) && { boundTo: info.index }),
+      }),
+      [sockets],
+    ),
   );
-  try {
-    return { program, link: XdpLink.attach(program, info, mode, { replace }), metadata };
-  } catch (error) {
-    program.close();
-    throw error;
-  }
+  const link = XdpLink.attach(program, info, mode, { replace });
+  cleanup.move();
+  return { sockets, program, link, metadata };
 }

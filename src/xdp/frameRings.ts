@@ -2,7 +2,7 @@ import { type Burst, ChunkOwner, FrameFlags } from '../core/index.ts';
 import { XDP_PKT_CONTD, XDP_TX_METADATA } from '../sys/uapi/index.ts';
 import { checkFrames, ETH_HEADER_LEN, wholeFrames } from './frameChecks.ts';
 import type { ConsumerRing, FillRing, ProducerRing, RingSet } from './ring.ts';
-import { type RxClock, RxMetadata } from './rxMetadata.ts';
+import { type RxClock, RxMetadata, stampByLane } from './rxMetadata.ts';
 import { XDP_COUNTERS, XdpCounter } from './statistics.ts';
 import { checkTxMetadata } from './txMetadata.ts';
 import type { Umem } from './umem.ts';
@@ -118,6 +118,7 @@ export class FrameRings {
       for (let i = 0; i < count; i++) this.umem.lend(addr[i]!, ChunkOwner.fill, ChunkOwner.application, 0);
     }
     if (this.#metadata !== null) this.#metadata.read(burst);
+    else stampByLane(burst);
     const counters = this.counters;
     counters[XdpCounter.rxFrames]! += count - continuing;
     counters[XdpCounter.rxBytes]! += bytes;

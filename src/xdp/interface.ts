@@ -1,10 +1,13 @@
-import { BpfMap, type FlowCounters, type FlowMetadata, type XdpMode } from '../bpf/index.ts';
+import type { FlowCounters, FlowMetadata, XdpMode } from '../bpf/index.ts';
 import { type BusyPoll, type InterfaceInfo, interfaceInfo } from '../sys/index.ts';
+import { agreeOnMetadata, type MetadataAgreement } from './agreeOnMetadata.ts';
 import type { XdpCopyMode } from './bindQueue.ts';
-import { FlowRedirect, socketsMapSpec } from './flowRedirect.ts';
+import { FlowRedirect } from './flowRedirect.ts';
 import type { UnopenedQueue, XdpInterfaceSpec } from './interfaceSpec.ts';
 import { checkInterfaceSpec, openSockets, wantedQueues } from './openSockets.ts';
+import type { RxClock } from './rxMetadata.ts';
 import type { XdpSocket } from './socket.ts';
+import { joinSocketsMap, metadataOfGroup } from './socketsMap.ts';
 import type { XdpStatistics } from './statistics.ts';
 import { setUpAround } from './surroundings.ts';
 
@@ -24,6 +27,8 @@ export class XdpInterface implements Disposable {
   readonly mode: XdpCopyMode;
   /** what is told of each frame, beside its bytes; undefined when nothing is */
   readonly metadata: FlowMetadata | undefined;
+  /** whose clock fills `timestampNs` of a burst that has it: without metadata the lane's, once for each burst */
+  readonly timestampSource: RxClock | 'lane';
   readonly sockets: readonly XdpSocket[];
   readonly unopened: readonly UnopenedQueue[];
   /** how the sockets busy-poll; undefined when they do not */
@@ -36,6 +41,7 @@ export class XdpInterface implements Disposable {
    * Opens the sockets, then attaches the program, so that no frame of ours falls between.
    *
    * @throws RangeError for a queue that the interface has not, or sizes that cannot be
+   * @throws TypeError when a group is to tell of frames, and its program does not
    * @throws SystemError ENODEV, EPERM, EBUSY when another XDP program is attached (named in the message), or when no
    *   queue can be opened; under `strict` when any cannot
    */
@@ -44,6 +50,7 @@ export class XdpInterface implements Disposable {
     using resources = new DisposableStack();
     this.info = interfaceInfo(spec.interface);
     const wanted = wantedQueues(spec, this.info);
+    const joined = spec.group === undefined ? undefined : askGroup(spec.group, spec);
     const asked = spec.attach === 'generic' ? { ...spec, mode: 'copy' as const } : spec;
     const { sockets, unopened } = openSockets(asked, this.info, wanted, resources);
     this.sockets = sockets;
@@ -58,11 +65,13 @@ export class XdpInterface implements Disposable {
       joinGroup(spec.group, queues, sockets);
     }
     this.attachMode = this.#redirect?.attachMode ?? 'group';
-    this.metadata = this.#redirect?.metadata ?? spec.metadata;
+    this.metadata = this.#redirect?.metadata ?? joined?.possible;
+    this.timestampSource = this.metadata === undefined ? 'lane' : (this.metadata.timestamp ?? 'kernel');
     const around = setUpAround(spec, sockets, resources);
     this.busyPoll = around.busyPoll;
     this.#reasons = [
       ...(this.#redirect?.reasons ?? []),
+      ...(joined?.missing ?? []).map((what) => `frames come without ${what}: the group has none`),
       ...new Set(sockets.flatMap(({ reasons }) => reasons)),
       ...unopened.map(({ queue, reason }) => `queue ${queue} not opened: ${reason}`),
       ...sockets.flatMap(({ queue }) => whyItCannotSend(this.info, queue) ?? []),
@@ -109,8 +118,22 @@ function whyItCannotSend({ channels, txQueues }: InterfaceInfo, queue: number): 
   return queue < count ? undefined : `queue ${queue} cannot send: the interface has ${count} to send on`;
 }
 
+/** What a group tells of frames, of what is wanted; undefined when nothing is. @throws TypeError */
+function askGroup(socketsFd: number, spec: XdpInterfaceSpec): MetadataAgreement | undefined {
+  const has = metadataOfGroup(socketsFd);
+  if (spec.metadata === undefined) return undefined;
+  const refuse = (why: string): never => {
+    throw new TypeError(`Cannot join the group of ${spec.interface} with metadata: ${why}`);
+  };
+  if (has === undefined) return refuse('its program writes none; give metadata to the group');
+  const agreed = agreeOnMetadata(spec.metadata, has);
+  if (spec.strict && agreed.missing.length > 0)
+    refuse(`its program tells no ${agreed.missing.join(' and no ')}`);
+  return agreed;
+}
+
 /** Has the group's program redirect to these sockets. */
 function joinGroup(socketsFd: number, queues: number, sockets: readonly XdpSocket[]): void {
-  using map = BpfMap.ofDescriptor(socketsMapSpec(queues), socketsFd);
+  using map = joinSocketsMap(queues, socketsFd);
   for (const { queue, fd } of sockets) map.update(queue, fd);
 }

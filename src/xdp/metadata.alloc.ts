@@ -1,6 +1,7 @@
 import { RingPort } from '../../test/support/ringPort.ts';
 import type { AllocationCase } from '../../tools/allocationCase.ts';
 import { Burst } from '../core/index.ts';
+import { stampByLane } from './rxMetadata.ts';
 import { TxMetadata } from './txMetadata.ts';
 
 /** Frames of metadata both ways, through rings in plain memory. */
@@ -23,6 +24,7 @@ class Wire {
   receive(): void {
     if (this.#waiting === 0) this.#waiting = this.#port.kernel.receive(60);
     this.#waiting -= this.#port.rx(this.#in);
+    stampByLane(this.#in);
     this.#port.recycle(this.#in);
     this.#port.refill();
   }
@@ -49,6 +51,7 @@ const cases: AllocationCase[] = [
     name: 'metadata of frames received and sent',
     covers: [
       'xdp/RxMetadata.read',
+      'xdp/stampByLane',
       'xdp/FrameRings.completed',
       'xdp/FrameRings.refill',
       'xdp/Umem.putFrom',

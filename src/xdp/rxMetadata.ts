@@ -10,6 +10,8 @@ import {
 } from '../bpf/index.ts';
 import { type Burst, FrameFlags } from '../core/index.ts';
 
+import { nowNs } from '../sys/index.ts';
+
 const TWO_32 = 2 ** 32;
 
 /** Indexes of {@link RxMetadata}'s anchor: a stamp of the NIC's clock, and the monotonic time that it stands for. */
@@ -24,6 +26,17 @@ const MONOTONIC_NS = 2;
  * NIC's, the zero point is as good as that frame's way to the program was short.
  */
 export type RxClock = 'hardware' | 'kernel';
+
+/**
+ * Fills the columns of a burst of which nothing is known but that it is here: its frames have the time of the lane's
+ * clock, one for all, and no hash.
+ *
+ * @hot
+ */
+export function stampByLane(burst: Burst): void {
+  if (burst.timestampNs !== null) burst.timestampNs.fill(nowNs(), 0, burst.count);
+  if (burst.hash !== null) burst.hash.fill(0, 0, burst.count);
+}
 
 /** Reads what the flow program wrote before each frame into the columns of a burst that has room for it. */
 export class RxMetadata {

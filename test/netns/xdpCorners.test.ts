@@ -9,7 +9,9 @@ import {
   TxMetadata,
   Umem,
   type UmemSpec,
+  XdpGroup,
   XdpInterface,
+  type XdpInterfaceSpec,
   XdpSocket,
   type XdpSocketSpec,
 } from '../../src/xdp/index.ts';
@@ -180,6 +182,74 @@ describe('chunks in the corners of AF_XDP', () => {
     assert.deepEqual(read(socket.umem, addr), frame);
     socket.recycle(burst);
     assert.deepEqual(read(socket.umem, addr), gone, 'recycled to the fill ring');
+  });
+
+  onVeth('a burst without metadata has the stamp of the lane, and no hash', (veth) => {
+    using umem = makeUmem();
+    using sender = openSocket(veth.a, umem);
+    using receiver = withNetns(
+      veth.b.namespace,
+      () => new XdpInterface({ interface: veth.b.name, flows: [{ port: TEST_UDP_PORT }] }),
+    );
+    assert.equal(receiver.timestampSource, 'lane');
+    const burst = new Burst(8, { timestamps: true, hashes: true });
+    burst.hash!.fill(7);
+    for (let round = 0; round < 3; round++) {
+      const before = nowNs();
+      send(sender, veth, 2);
+      for (let received = 0; received < 2; received += burst.count) {
+        waitFor(() => receiver.sockets[0]!.rx(burst) > 0, 'the frames');
+        const stamps = [...burst.timestampNs!.subarray(0, burst.count)];
+        assert.equal(new Set(stamps).size, 1, 'one look at the clock for a burst');
+        assert.ok(stamps[0]! > before && stamps[0]! <= nowNs());
+        assert.ok([...burst.hash!.subarray(0, burst.count)].every((hash) => hash === 0));
+      }
+      receiver.sockets[0]!.recycle(burst);
+    }
+  });
+
+  onVeth('a lane has of the metadata of its group what the group has', (veth) => {
+    const program = { interface: veth.b.name, flows: [{ port: TEST_UDP_PORT }] };
+    const here = <T>(run: () => T): T => withNetns(veth.b.namespace, run);
+    using plain = here(() => new XdpGroup({ ...program, attach: 'generic' }));
+    const all = { timestamp: 'hardware', hash: true } as const;
+    const join = (group: { readonly socketsFd: number }, more: Partial<XdpInterfaceSpec>): XdpInterface =>
+      here(() => new XdpInterface({ ...program, mode: 'copy', group: group.socketsFd, ...more }));
+    assert.throws(() => join(plain, { metadata: {} }), {
+      name: 'TypeError',
+      message:
+        'Cannot join the group of vb with metadata: its program writes none; give metadata to the group',
+    });
+    join(plain, {}).close();
+    plain.close();
+    // In generic mode the driver tells nothing.
+    using generic = here(() => new XdpGroup({ ...program, metadata: all, attach: 'generic' }));
+    assert.throws(
+      () => join(generic, { metadata: all, strict: true }),
+      /tells no hardware timestamp and no hash/,
+    );
+    const less = join(generic, { metadata: all });
+    assert.equal(less.timestampSource, 'kernel');
+    assert.deepEqual(less.reasons, [
+      'frames come without hardware timestamp: the group has none',
+      'frames come without hash: the group has none',
+    ]);
+    less.close();
+    generic.close();
+    using native = here(() => new XdpGroup({ ...program, metadata: all, attach: 'native' }));
+    using lane = join(native, { metadata: all, strict: true });
+    assert.equal(lane.timestampSource, 'hardware');
+    using umem = makeUmem();
+    using sender = openSocket(veth.a, umem);
+    const burst = new Burst(1, { timestamps: true, hashes: true });
+    const before = nowNs();
+    send(sender, veth, 1);
+    waitFor(() => lane.sockets[0]!.rx(burst) > 0, 'the frame');
+    assert.ok(burst.timestampNs![0]! > before && burst.timestampNs![0]! < nowNs());
+    assert.throws(
+      () => join({ socketsFd: lane.sockets[0]!.fd }, {}),
+      /Cannot ask about BPF map of descriptor/,
+    );
   });
 
   onVeth('metadata that the kernel would complete and keep is refused', (veth) => {
