@@ -1,0 +1,20 @@
+import type { UdpDestination } from './flowFilter.ts';
+import type { PacketLayoutSpec } from './layout.ts';
+
+/** What packet socket to open; plain data. */
+export interface PacketSocketSpec extends PacketLayoutSpec {
+  /** in the calling thread's network namespace */
+  readonly interface: string;
+  /** receive only datagrams to these; default every frame */
+  readonly flows?: readonly UdpDestination[];
+  /** send straight to the driver, past queueing disciplines: faster, and a full NIC drops; default false */
+  readonly qdiscBypass?: boolean;
+  /** let in frames for any address; default false */
+  readonly promiscuous?: boolean;
+  /** multicast groups to join, which the kernel reports to the network */
+  readonly groups?: readonly string[];
+  /** throw instead of running weaker than asked; default false */
+  readonly strict?: boolean;
+  /** prove the owner of every chunk and slot at every step; slow; default false */
+  readonly debug?: boolean;
+}
