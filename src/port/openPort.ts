@@ -1,6 +1,7 @@
 import type { FlowSpec } from '../bpf/index.ts';
 import { openLoopPort } from './openLoopPort.ts';
 import { openXdpPort } from './openXdpPort.ts';
+import { openPacketPort } from './openPacketPort.ts';
 import type { Port } from './port.ts';
 import { type PortSpec, parsePortSpec } from './portSpec.ts';
 import { withoutWrappers, wrapPort } from './wrapPort.ts';
@@ -18,6 +19,7 @@ type OpenPort = (spec: PortSpec, options: OpenPortOptions) => Port;
 /** Who opens a port, by scheme. */
 const OPENERS: ReadonlyMap<string, OpenPort> = new Map<string, OpenPort>([
   ['xdp', openXdpPort],
+  ['packet', openPacketPort],
   ['loop', openLoopPort],
 ]);
 
@@ -29,6 +31,8 @@ export const PORT_SCHEMES: readonly string[] = [...OPENERS.keys()];
  *
  * - `xdp:IFACE?queue=0,1&mode=zerocopy|copy&attach=native|generic&rx=2048&tx=2048&…` AF_XDP; needs `flows` unless it
  *   joins a group, and opens every nicQueue unless some are named; docs/xdp.md has all options
+ * - `packet:IFACE?frame=131072&bypass=true&…` AF_PACKET, where XDP is impossible; the kernel sees the frames too;
+ *   docs/packet.md
  * - `loop:NAME?chunks=1024&ring=256` a wire in memory: the first opener of a name gets one end, the second the other
  *
  * Every port takes `capture=FILE`, which records what passes; docs/ports.md has the details.
