@@ -1,0 +1,361 @@
+import { Burst } from '../core/index.ts';
+import { EventFd, type Fd } from '../sys/index.ts';
+import { MemifClient } from './client.ts';
+import { ClientQueue } from './clientQueue.ts';
+import type { MemifConnection, MemifEndpoint, MemifRingPlace, MemifStatistics } from './connection.ts';
+import { MEMIF_COUNTERS, MemifCounter } from './counters.ts';
+import { describeLie } from './lies.ts';
+import { PacketMemory } from './packetMemory.ts';
+import { MemifRing } from './ring.ts';
+import { MemifServer } from './server.ts';
+import { ServerQueue } from './serverQueue.ts';
+
+/** How to open a {@link MemifInterface}. */
+export interface MemifInterfaceSpec {
+  /** of the control socket: a file, or `@name` for an abstract address */
+  readonly path: string;
+  /** the client owns the memory and finds the server; default `client` */
+  readonly role?: 'client' | 'server';
+  /** number of the interface behind the socket; default 0 */
+  readonly id?: number;
+  /** at most 24 bytes; both sides must have the same, or none */
+  readonly secret?: Uint8Array;
+  /** what the peer is told of us; default `barewire` */
+  readonly name?: string;
+  /** access mode of the server's socket file; default 0o600 */
+  readonly fileMode?: number;
+  /** pairs of rings that a client makes, or a server takes at most; default 1 */
+  readonly queues?: number;
+  /** of a client's rings, a power of two up to 16,384; default 1024 [descriptors] */
+  readonly ringSize?: number;
+  /** a power of two from 512 to 65,536; default 2048 [bytes] */
+  readonly chunkLen?: number;
+  /** default: enough for all rings and as many bursts in hand [chunks] */
+  readonly chunkCount?: number;
+  /** memory of another interface of this thread, so that frames move between both without a copy */
+  readonly memory?: PacketMemory;
+  /** prove the owner of every chunk at every step; default false */
+  readonly debug?: boolean;
+}
+
+type Queue = ClientQueue | ServerQueue;
+
+/** Chunks beyond those on rings: what programs hold. */
+const IN_HAND = 1024;
+/** Look after the control channel every so many calls that found nothing to do: about once a millisecond of spinning. */
+const IDLE_MASK = 0x3fff;
+const UNCONNECTED_IDLE_MASK = 0xff;
+/** A connection that ended is let go of after so many looks, should nobody take what it brought. */
+const DRAIN_LOOKS = 64;
+
+/**
+ * A memif interface: frames to and from another program through shared memory, with no system call but to wake it.
+ *
+ * It has a peer, or it looks for one: a server waits on its socket, a client tries again ten times a second. Frames that
+ * the peer had sent before it went are still received. Without a peer tx() takes nothing.
+ *
+ * The client sends and receives in place; the server copies, out of and into memory that only its peer owns, so that no
+ * client can change a frame that was checked, or keep a chunk by its death. One thread drives it.
+ */
+export class MemifInterface implements Disposable {
+  readonly role: 'client' | 'server';
+  readonly memory: PacketMemory;
+  /** our counters; indexes are {@link MemifCounter} */
+  readonly counters: Float64Array = new Float64Array(MEMIF_COUNTERS);
+  readonly #endpoint: MemifEndpoint;
+  readonly #ownsMemory: boolean;
+  #queues: readonly Queue[] = [];
+  /** the same queues, in the client's role */
+  #lenders: readonly ClientQueue[] = [];
+  /** by queue, what wakes the peer, and the descriptors that wake us */
+  #doorbells: readonly EventFd[] = [];
+  #watched: readonly number[] = [];
+  /** by queue, whether something was sent since the last flush */
+  #unflushed = new Uint8Array(0);
+  readonly #spare: Burst;
+  #next = 0;
+  #current = 0;
+  /** the peer is gone; what it had sent is still on the rings */
+  #drainLooks = 0;
+  #idle = 0;
+  #armed = false;
+
+  /** Opens the control socket; the peer may come later. @throws RangeError for a bad size; SystemError EADDRINUSE, EACCES */
+  constructor(spec: MemifInterfaceSpec) {
+    const { path, role = 'client', id = 0, queues = 1, ringSize = 1024 } = spec;
+    const log2RingSize = Math.log2(ringSize);
+    if (!Number.isInteger(log2RingSize) || log2RingSize > 14) {
+      throw new RangeError(
+        `Cannot open memif ${path}: ringSize must be a power of two up to 16384, got ${ringSize}`,
+      );
+    }
+    const { chunkCount = queues * 2 * ringSize + IN_HAND, chunkLen, debug } = spec;
+    this.role = role;
+    this.#ownsMemory = spec.memory === undefined;
+    this.memory =
+      spec.memory ??
+      new PacketMemory({
+        chunkCount,
+        ...(chunkLen === undefined ? {} : { chunkLen }),
+        ...(debug === undefined ? {} : { debug }),
+      });
+    this.#spare = new Burst(ringSize);
+    try {
+      this.#endpoint = openEndpoint(spec, { path, id, queues, log2RingSize }, this.memory);
+    } catch (error) {
+      if (this.#ownsMemory) this.memory.close();
+      throw error;
+    }
+  }
+
+  /** Readable when there is something to do, once armed; the same for ever. */
+  get fd(): number {
+    return this.#endpoint.fd;
+  }
+
+  /** In words, who the peer is, or how it is looked for. */
+  get state(): string {
+    return this.#endpoint.state;
+  }
+
+  /** Whether there is a peer that takes frames. */
+  get connected(): boolean {
+    return this.#endpoint.connection !== undefined;
+  }
+
+  /** Pairs of rings of the connection; 0 without one. */
+  get queueCount(): number {
+    return this.#queues.length;
+  }
+
+  /** Receives a burst from the next queue that has one. @returns descriptors @hot */
+  rx(burst: Burst): number {
+    const queues = this.#queues;
+    if (this.#armed) this.#disarm();
+    for (let tries = queues.length; tries > 0; tries--) {
+      const index = this.#next;
+      this.#next = index + 1 === queues.length ? 0 : index + 1;
+      const count = queues[index]!.rx(burst);
+      if (count > 0) {
+        this.#current = index;
+        return count;
+      }
+      if (count < 0) {
+        this.#endConnection(count);
+        return 0;
+      }
+    }
+    burst.count = 0;
+    this.#rest();
+    return 0;
+  }
+
+  /** Appends up to `count` writable frames to `burst`. @returns how many @hot */
+  alloc(burst: Burst, count: number): number {
+    const pool = this.memory.pool;
+    if (pool.free < count) this.#reap();
+    const first = burst.count;
+    const taken = pool.takeInto(burst.addr, first, Math.min(count, burst.capacity - first));
+    for (let i = first; i < first + taken; i++) {
+      burst.len[i] = 0;
+      burst.region[i] = 0;
+      burst.flags[i] = 0;
+    }
+    burst.count = first + taken;
+    return taken;
+  }
+
+  /**
+   * Sends a prefix of `burst`, on the queue that was received from last, and returns its length: 0 without a peer.
+   *
+   * @throws RangeError when a frame is empty, leaves its chunk or has no last piece; none is then accepted
+   * @hot
+   */
+  tx(burst: Burst): number {
+    const index = this.#current;
+    let count = 0;
+    if (this.connected) {
+      count = this.#queues[index]!.tx(burst);
+      this.#unflushed[index] = 1;
+    }
+    if (count < 0) {
+      this.#endConnection(count);
+      count = 0;
+    }
+    if (count < burst.count) {
+      this.counters[MemifCounter.txRefused]! += burst.count - count;
+      this.#rest();
+    }
+    return count;
+  }
+
+  /** Wakes the peer when it sleeps and was sent something. @hot */
+  flush(): void {
+    const queues = this.#queues;
+    for (let i = 0; i < queues.length; i++) {
+      if (this.#unflushed[i] === 0) continue;
+      this.#unflushed[i] = 0;
+      if (queues[i]!.wantsInterrupt()) this.#ring(i);
+    }
+  }
+
+  /** Gives the chunks of `burst` back, as a client to the peer to be filled anew. Empties the burst. @hot */
+  recycle(burst: Burst): void {
+    const count = burst.count;
+    burst.count = 0;
+    const lent = this.#lenders.length === 0 ? 0 : this.#lenders[this.#current]!.lend(burst.addr, 0, count);
+    this.memory.pool.putFrom(burst.addr, lent, count - lent);
+    for (let i = 0; i < this.#lenders.length; i++) {
+      const lender = this.#lenders[i]!;
+      if (lender.lacking > lender.size >>> 1) this.#refill(lender);
+    }
+  }
+
+  /** Asks to be woken, and tells whether nothing waits. */
+  arm(): boolean {
+    this.#look();
+    let idle = this.#drainLooks === 0;
+    for (const queue of this.#queues) idle = queue.arm(true) && idle;
+    for (const lender of this.#lenders) this.#refill(lender);
+    this.#armed = true;
+    return idle;
+  }
+
+  /** What the control channel counted. */
+  statistics(): MemifStatistics {
+    return this.#endpoint.statistics();
+  }
+
+  /** Tells the peer, and gives everything back. Idempotent. @throws Error in debug mode, when chunks were still in hand */
+  close(): void {
+    this.#release();
+    this.#endpoint.close();
+    if (this.#ownsMemory) this.memory.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Nothing was to be done: once in a while, sees to the control channel. */
+  #rest(): void {
+    this.#idle = (this.#idle + 1) & (this.connected ? IDLE_MASK : UNCONNECTED_IDLE_MASK);
+    if (this.#idle === 0) this.#look();
+  }
+
+  #look(): void {
+    if (this.#drainLooks > 0 && !this.#drained()) return;
+    if (!this.#endpoint.poll()) return;
+    const { connection } = this.#endpoint;
+    if (connection !== undefined) this.#connect(connection);
+    else if (this.#queues.length > 0) this.#drainLooks = DRAIN_LOOKS;
+  }
+
+  /** Whether a connection that ended is let go of: its memory ends with the next poll() of the endpoint. */
+  #drained(): boolean {
+    this.#drainLooks--;
+    if (this.#drainLooks > 0 && this.#queues.some((queue) => !queue.arm(false))) return false;
+    this.#release();
+    return true;
+  }
+
+  #connect({ regions, toServer, toClient }: MemifConnection): void {
+    const ringAt = ({ region, offset, log2Size }: MemifRingPlace): MemifRing =>
+      new MemifRing(regions[region]!, offset, log2Size);
+    const { memory, counters } = this;
+    const pairs = Array.from({ length: Math.min(toServer.length, toClient.length) }, (_, i) => i);
+    if (this.role === 'client') {
+      this.#lenders = pairs.map(
+        (i) => new ClientQueue(ringAt(toServer[i]!), ringAt(toClient[i]!), memory, counters),
+      );
+      this.#queues = this.#lenders;
+      for (const lender of this.#lenders) this.#refill(lender);
+    } else {
+      this.#queues = pairs.map(
+        (i) => new ServerQueue(ringAt(toServer[i]!), ringAt(toClient[i]!), regions, memory, counters),
+      );
+    }
+    const [ours, theirs] = this.role === 'client' ? [toClient, toServer] : [toServer, toClient];
+    this.#doorbells = pairs.map((i) => EventFd.borrow(theirs[i]!.interrupt));
+    this.#watched = pairs.map((i) => ours[i]!.interrupt);
+    for (const fd of this.#watched) this.#endpoint.watch(fd);
+    this.#unflushed = new Uint8Array(pairs.length);
+    this.#next = 0;
+    this.#current = 0;
+  }
+
+  /** Takes back what is on the rings, and forgets them. */
+  #release(): void {
+    for (const lender of this.#lenders) lender.release();
+    for (const fd of this.#watched) this.#endpoint.unwatch(fd);
+    this.#queues = [];
+    this.#lenders = [];
+    this.#doorbells = [];
+    this.#watched = [];
+    this.#drainLooks = 0;
+  }
+
+  /** The peer has said what cannot be. */
+  #endConnection(lie: number): void {
+    this.#endpoint.disconnect(describeLie(lie));
+    this.#release();
+  }
+
+  #reap(): void {
+    for (const lender of this.#lenders) {
+      const lie = lender.reap();
+      if (lie < 0) {
+        this.#endConnection(lie);
+        return;
+      }
+    }
+  }
+
+  /** Lends the peer what it lacks, of what is free. */
+  #refill(lender: ClientQueue): void {
+    const { pool } = this.memory;
+    if (pool.free < lender.lacking) this.#reap();
+    // NB: the connection may have ended with that, for a lie.
+    if (this.#lenders.length === 0) return;
+    const spare = this.#spare;
+    const taken = pool.takeInto(spare.addr, 0, Math.min(lender.lacking, spare.capacity));
+    const lent = lender.lend(spare.addr, 0, taken);
+    pool.putFrom(spare.addr, lent, taken - lent);
+  }
+
+  /** We are awake: the peer need not ring. */
+  #disarm(): void {
+    this.#armed = false;
+    for (const queue of this.#queues) queue.arm(false);
+    this.#look();
+  }
+
+  #ring(queue: number): void {
+    this.counters[MemifCounter.signals]! += 1;
+    this.#doorbells[queue]!.signal();
+  }
+}
+
+interface Address {
+  readonly path: string;
+  readonly id: number;
+  readonly queues: number;
+  readonly log2RingSize: number;
+}
+
+function openEndpoint(
+  { role = 'client', secret, name = 'barewire', fileMode }: MemifInterfaceSpec,
+  { path, id, queues, log2RingSize }: Address,
+  memory: PacketMemory,
+): MemifEndpoint {
+  const common = { path, id, name, ...(secret === undefined ? {} : { secret }) };
+  if (role === 'client') {
+    const packetMemory: { fd: Fd; len: number } = memory;
+    return new MemifClient({ ...common, queues, log2RingSize, packetMemory });
+  }
+  return new MemifServer({
+    ...common,
+    maxQueues: queues,
+    ...(fileMode === undefined ? {} : { mode: fileMode }),
+  });
+}
