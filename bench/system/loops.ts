@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type LoopVerb, runLoop } from '../../src/lane/index.ts';
 import { allowedCores } from '../../src/sys/index.ts';
 import type { BenchCase, Measurement } from '../harness/benchCase.ts';
-import type { LoopVerb } from './loopLane.ts';
 import { LOOP_UDP_PORT, LoopNetwork } from './loopNetwork.ts';
 import { needsRoot } from './needsRoot.ts';
-import { runLoop } from './runLoop.ts';
 import { type ForwardMode, needsTestpmd, Testpmd } from './testpmd.ts';
 
 /** The loops that testpmd has too, and what it calls them. */
@@ -57,8 +56,9 @@ export const loops: BenchCase = {
     };
     const ours = async (verb: LoopVerb): Promise<number> => {
       await using loop = await runLoop({
-        ...{ verb, burst: BURST, udpPort: LOOP_UDP_PORT, frame: network.frame, strict: true, intervalMs: 10 },
-        via: `xdp:${network.interface}?mode=copy&attach=native&rx=${RING}&tx=${RING}`,
+        ...{ verb, burst: BURST, udpPort: LOOP_UDP_PORT, frameLen: FRAME_LEN, strict: true, intervalMs: 10 },
+        ports: [`xdp:${network.interface}?mode=copy&attach=native&rx=${RING}&tx=${RING}`],
+        destinationMac: network.farMac,
         core: cores.at(-1)!,
         netns: network.namespace.path,
       });
@@ -67,7 +67,8 @@ export const loops: BenchCase = {
     const peer = async (verb: LoopVerb, mode: ForwardMode): Promise<number> => {
       const { namespace, interface: name } = network;
       await using testpmd = await Testpmd.start({
-        ...{ namespace, interface: name, mode, burst: BURST, ringSize: RING, frameLen: FRAME_LEN },
+        ...{ namespace, mode, burst: BURST, ringSize: RING, frameLen: FRAME_LEN },
+        device: `net_af_xdp0,iface=${name},force_copy=1`,
         core: cores.at(-1)!,
         commandCore: cores[0]!,
       });

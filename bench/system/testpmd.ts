@@ -7,12 +7,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type NetworkNamespace, withNetns } from '../../src/sys/index.ts';
 
 /** What DPDK calls the loops: `macswap` is l2fwd that exchanges the MAC addresses. */
-export type ForwardMode = 'rxonly' | 'txonly' | 'macswap';
+export type ForwardMode = 'rxonly' | 'txonly' | 'macswap' | 'io' | 'flowgen';
 
 /** What to run, and where. */
 export interface TestpmdSpec {
-  readonly namespace: NetworkNamespace;
-  readonly interface: string;
+  /** where it runs; here when absent */
+  readonly namespace?: NetworkNamespace;
+  /** its only port, as DPDK names it: `net_memif0,role=server,socket=/run/m` */
+  readonly device: string;
   readonly mode: ForwardMode;
   /** core that forwards */
   readonly core: number;
@@ -22,6 +24,10 @@ export interface TestpmdSpec {
   readonly ringSize: number;
   /** of the frames that txonly sends, FCS not counted [bytes] */
   readonly frameLen: number;
+  /** in each direction; default 1 */
+  readonly queues?: number;
+  /** further arguments of testpmd's own: `--max-pkt-len=9000` */
+  readonly more?: readonly string[];
 }
 
 /** What testpmd counted so far. [frames] */
@@ -43,7 +49,7 @@ export function needsTestpmd(): string | undefined {
 }
 
 /**
- * DPDK's testpmd over AF_XDP in copy mode: the C peer of the plain loops.
+ * DPDK's testpmd with one port, over AF_XDP or memif: the C peer of the plain loops.
  *
  * It is driven by its own commands. Without huge pages and without any PCI device; when this process dies, it reads the
  * end of its input and goes.
@@ -54,9 +60,9 @@ export class Testpmd implements AsyncDisposable {
   #ended = false;
 
   private constructor(spec: TestpmdSpec) {
-    this.#child = withNetns(spec.namespace, () =>
-      spawn('stdbuf', ['-oL', PROGRAM, ...argumentsFor(spec)], { stdio: ['pipe', 'pipe', 'pipe'] }),
-    );
+    const start = (): ChildProcessByStdio<Writable, Readable, Readable> =>
+      spawn('stdbuf', ['-oL', PROGRAM, ...argumentsFor(spec)], { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#child = spec.namespace === undefined ? start() : withNetns(spec.namespace, start);
     const hear = (text: string): void => {
       this.#text += text;
     };
@@ -79,6 +85,20 @@ export class Testpmd implements AsyncDisposable {
       await testpmd[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** Ends it without a word, as a crash would. */
+  async kill(): Promise<void> {
+    if (this.#ended) return;
+    const closed = once(this.#child, 'close');
+    // NB: stdbuf has become testpmd by now: the same process.
+    this.#child.kill('SIGKILL');
+    await closed;
+  }
+
+  /** Whether it has ended, by itself or not. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /** Reads the counters of its port. */
@@ -123,6 +143,7 @@ export class Testpmd implements AsyncDisposable {
 
 function argumentsFor(spec: TestpmdSpec): string[] {
   const environment = [
+    ...['--file-prefix', `barewire${process.pid}-${spec.core}`],
     '--no-huge',
     '-m',
     '128',
@@ -134,7 +155,7 @@ function argumentsFor(spec: TestpmdSpec): string[] {
   return [
     ...environment,
     `--lcores=0@${spec.commandCore},1@${spec.core}`,
-    `--vdev=net_af_xdp0,iface=${spec.interface},force_copy=1`,
+    `--vdev=${spec.device}`,
     '--',
     ...['--interactive', '--no-mlockall', '--no-flush-rx', `--forward-mode=${spec.mode}`],
     ...[
@@ -144,6 +165,8 @@ function argumentsFor(spec: TestpmdSpec): string[] {
       '--total-num-mbufs=16384',
     ],
     `--txpkts=${spec.frameLen}`,
+    ...(spec.queues === undefined ? [] : [`--rxq=${spec.queues}`, `--txq=${spec.queues}`]),
+    ...(spec.more ?? []),
   ];
 }
 
