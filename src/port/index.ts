@@ -18,6 +18,7 @@ export { CapturePort, type CaptureSpec } from './capturePort.ts';
 export { LoopPort, type LoopSpec } from './loopPort.ts';
 export { type OpenPortOptions, openPort, PORT_SCHEMES } from './openPort.ts';
 export { PacketPort } from './packetPort.ts';
+export { PcapPort, type PcapSpec } from './pcapPort.ts';
 export type { Port, PortReport, PortStatistics, Region } from './port.ts';
 export { OptionReader, type PortSpec, parsePortSpec } from './portSpec.ts';
 export { PortWatch, type PortWatchEvents, type WatchPortOptions, watchPort } from './watchPort.ts';

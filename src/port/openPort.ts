@@ -1,5 +1,6 @@
 import type { FlowSpec } from '../bpf/index.ts';
 import { openLoopPort } from './openLoopPort.ts';
+import { openPcapPort } from './openPcapPort.ts';
 import { openXdpPort } from './openXdpPort.ts';
 import { openPacketPort } from './openPacketPort.ts';
 import type { Port } from './port.ts';
@@ -21,6 +22,7 @@ const OPENERS: ReadonlyMap<string, OpenPort> = new Map<string, OpenPort>([
   ['xdp', openXdpPort],
   ['packet', openPacketPort],
   ['loop', openLoopPort],
+  ['pcap', openPcapPort],
 ]);
 
 /** The schemes that {@link openPort} knows. */
@@ -34,6 +36,7 @@ export const PORT_SCHEMES: readonly string[] = [...OPENERS.keys()];
  * - `packet:IFACE?frame=131072&bypass=true&…` AF_PACKET, where XDP is impossible; the kernel sees the frames too;
  *   docs/packet.md
  * - `loop:NAME?chunks=1024&ring=256` a wire in memory: the first opener of a name gets one end, the second the other
+ * - `pcap:FILE?out=FILE&pace=recorded&loop=N` receives what a capture holds, writes what is sent to another
  *
  * Every port takes `capture=FILE`, which records what passes; docs/ports.md has the details.
  *

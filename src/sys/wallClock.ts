@@ -17,14 +17,15 @@ export class WallClock {
   /** the time of day when the monotonic clock was 0, lower and upper half */
   readonly #origin = new Float64Array(2);
 
-  /** Asks both clocks. @throws SystemError when the kernel will not tell */
-  constructor() {
-    const before = readClock(CLOCK_MONOTONIC);
-    const wall = readClock(CLOCK_REALTIME);
-    const after = readClock(CLOCK_MONOTONIC);
-    const origin = BigInt.asUintN(64, wall - (before + after) / 2n);
-    this.#origin[0] = Number(origin & 0xffff_ffffn);
-    this.#origin[1] = Number(origin >> 32n);
+  /**
+   * Asks both clocks how far they are apart.
+   *
+   * @param originNs - the time of day when the monotonic clock was 0; asked for unless given [ns since 1970]
+   * @throws SystemError when the kernel will not tell
+   */
+  constructor(originNs: bigint = askOrigin()) {
+    this.#origin[0] = Number(originNs & 0xffff_ffffn);
+    this.#origin[1] = Number(originNs >> 32n);
   }
 
   /**
@@ -40,6 +41,13 @@ export class WallClock {
     this.time[0] = lower - carry * TWO_32;
     this.time[1] = this.#origin[1]! + upper + carry;
   }
+}
+
+function askOrigin(): bigint {
+  const before = readClock(CLOCK_MONOTONIC);
+  const wall = readClock(CLOCK_REALTIME);
+  const after = readClock(CLOCK_MONOTONIC);
+  return BigInt.asUintN(64, wall - (before + after) / 2n);
 }
 
 function readClock(clock: number): bigint {
