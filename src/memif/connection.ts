@@ -2,7 +2,7 @@
 export interface MemifRingPlace {
   /** index of the region that has it */
   readonly region: number;
-  /** of its header in the region, a multiple of 64 [bytes] */
+  /** of its header in the region, a multiple of 4 [bytes] */
   readonly offset: number;
   /** 2^log2Size descriptors, at most 2^14 */
   readonly log2Size: number;
@@ -20,7 +20,7 @@ export interface MemifConnection {
   readonly remoteName: string;
   /** name of the peer's interface: `net_memif0` */
   readonly remoteInterface: string;
-  /** memory as mapped in this process, by memif's region index */
+  /** memory as mapped in this process, by memif's region index; of a client the rings alone (0), its packets are its own */
   readonly regions: readonly ArrayBuffer[];
   /** rings from client to server, one for each nicQueue; the client produces frames */
   readonly toServer: readonly MemifRingPlace[];

@@ -14,4 +14,10 @@
  *
  * References: memif.h and memif_socket.c of DPDK (drivers/net/memif), memif_protocol.rst of VPP's libmemif.
  */
+export type { MemifClientSpec } from './client.ts';
+export { MemifClient } from './client.ts';
 export type { MemifConnection, MemifEndpoint, MemifRingPlace, MemifStatistics } from './connection.ts';
+export type { EndpointSpec } from './endpoint.ts';
+export type { SharedPackets } from './lentMemory.ts';
+export type { MemifServerSpec } from './server.ts';
+export { MemifServer } from './server.ts';

@@ -87,6 +87,7 @@ export {
   setLink,
 } from './netlink/index.ts';
 export { NetworkNamespace, withNetns } from './netns.ts';
+export { setNonblocking } from './nonblocking.ts';
 export { PollSet } from './poll.ts';
 export { dieWithParent } from './process.ts';
 export { PromiscuousMode } from './promiscuous.ts';
@@ -105,6 +106,6 @@ export type { UnixListenerSpec } from './unixListener.ts';
 export { UnixListener } from './unixListener.ts';
 export type { PeerCredentials, UnixMessage } from './unixSocket.ts';
 export { UnixSocket } from './unixSocket.ts';
+export { WallClock } from './wallClock.ts';
 export type { FdWatch, WatchOptions } from './watch.ts';
 export { watchReadable } from './watch.ts';
-export { WallClock } from './wallClock.ts';
