@@ -20,7 +20,7 @@ const SIDEWAYS: Readonly<Record<string, readonly string[]>> = { sys: ['core'], x
 const PURE: readonly string[] = ['core', 'wire'];
 
 /** The packages of npm that a folder may load. The data path loads none but the FFI library. */
-const PACKAGES: Readonly<Record<string, readonly string[]>> = { ffi: ['koffi'], cli: ['commander'] };
+const PACKAGES: Readonly<Record<string, readonly string[]>> = { ffi: ['koffi'], cli: ['commander', 'uplot'] };
 
 /** Folders outside src/ that product code may import. */
 const OUTSIDE: Readonly<Record<string, readonly string[]>> = { cli: ['bench'] };

@@ -1,41 +1,23 @@
 import { siblingUrl } from '../../src/lane/index.ts';
+import { buildLoopFrame } from '../../src/lane/loops/loopFrame.ts';
 import { DemoNetwork } from '../../src/order/demo/demoNetwork.ts';
 import { allowedCores, link, type NetworkNamespace, setOffloads, withNetns } from '../../src/sys/index.ts';
-import { UdpFrameTemplate } from '../../src/wire/index.ts';
 import { Isolate } from '../harness/isolate.ts';
 import type { FloodEnd, Flooded, FloodTask } from './floodEnd.ts';
 
 /** UDP destination port of frames that go to a loop; what a loop sends goes to the same. */
 export const LOOP_UDP_PORT = 9;
 
-/** Addresses that are nobody's, for documentation. @source RFC 5737 */
-const NOBODY = { sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2' } as const;
-
-/** Builds a UDP frame of `len` bytes, FCS not counted. */
-export function buildFrame(
-  destinationMac: string,
-  sourceMac: string,
-  udpPort: number,
-  len: number,
-): Uint8Array {
-  const ports = { sourcePort: udpPort, destinationPort: udpPort };
-  const template = new UdpFrameTemplate({ destinationMac, sourceMac, ...NOBODY, ...ports });
-  const shortest = template.headerLen;
-  if (!Number.isInteger(len) || len < shortest || len > 1514) {
-    throw new RangeError(`Cannot build a frame of ${len} bytes: wanted ${shortest} to 1514`);
-  }
-  const frame = new Uint8Array(len);
-  template.write(new DataView(frame.buffer), 0, len - shortest);
-  return frame;
-}
+/** Of a veth pair that nobody has told otherwise. [bytes] */
+const MTU = 1500;
 
 /** A veth pair for a loop at one end, and at the other a flood that comes and a drain for what is sent back. */
 export class LoopNetwork implements AsyncDisposable {
   /** where the loop is to run */
   readonly namespace: NetworkNamespace;
   readonly interface: string;
-  /** what a loop that only sends should send */
-  readonly frame: Uint8Array;
+  /** where a loop that only sends should send to */
+  readonly farMac: string;
   readonly #network = new DemoNetwork();
   readonly #flood: Isolate<FloodTask, Flooded>;
 
@@ -49,12 +31,15 @@ export class LoopNetwork implements AsyncDisposable {
     withNetns(receiver.namespace, () => setOffloads(receiver.interface, { gro: true }));
     this.namespace = receiver.namespace;
     this.interface = receiver.interface;
-    this.frame = buildFrame(far, near, LOOP_UDP_PORT, frameLen);
+    this.farMac = far;
     const end: FloodEnd = {
       netns: sender.namespace.path,
       interface: sender.interface,
       core: allowedCores()[0]!,
-      frame: buildFrame(near, far, LOOP_UDP_PORT, frameLen),
+      frame: buildLoopFrame({
+        ...{ destinationMac: near, sourceMac: far, udpPort: LOOP_UDP_PORT, frameLen },
+        mtu: MTU,
+      }),
     };
     this.#flood = new Isolate(siblingUrl(import.meta.url, './floodEnd'), end);
   }

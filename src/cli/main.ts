@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { benchCommand } from './bench.ts';
 import { demoCommand } from './demo.ts';
+import { gatewayCommand } from './gateway.ts';
+import { loopCommands } from './loops.ts';
 import { receiveCommand } from './receive.ts';
 
 const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -24,7 +26,9 @@ const program = new Command('barewire')
   .version(manifest.version)
   .addCommand(demoCommand())
   .addCommand(receiveCommand())
+  .addCommand(gatewayCommand())
   .addCommand(benchCommand());
+for (const command of loopCommands()) program.addCommand(command);
 
 try {
   await program.parseAsync();

@@ -38,6 +38,7 @@ export {
   type LoopPortReport,
   type LoopReading,
   type LoopReport,
+  LoopReporter,
   type LoopSample,
   type LoopSpec,
   type LoopStart,
@@ -50,8 +51,8 @@ export {
   runLoop,
   type SampleLoopOptions,
   sampleLoop,
-  sweepBursts,
   sendOrDrop,
+  sweepBursts,
   TxOnly,
   UdpEcho,
 } from './loops/index.ts';

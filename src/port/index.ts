@@ -15,11 +15,16 @@
  * Not here: threads (`lane/`), protocols (`wire/`, `order/`).
  */
 export { CapturePort, type CaptureSpec } from './capturePort.ts';
+export { type FaultCounts, FaultPort } from './faultPort.ts';
+export { type FaultSpec, parseFaultSpec } from './faultSpec.ts';
 export { LoopPort, type LoopSpec } from './loopPort.ts';
 export { type OpenPortOptions, openPort, PORT_SCHEMES } from './openPort.ts';
+export { type OpenedPorts, openPorts } from './openPorts.ts';
 export { PacketPort } from './packetPort.ts';
 export { PcapPort, type PcapSpec } from './pcapPort.ts';
 export type { Port, PortReport, PortStatistics, Region } from './port.ts';
 export { OptionReader, type PortSpec, parsePortSpec } from './portSpec.ts';
+export { TapPort, type TapPortSpec } from './tapPort.ts';
+export { TracePort, type TraceSink } from './tracePort.ts';
 export { PortWatch, type PortWatchEvents, type WatchPortOptions, watchPort } from './watchPort.ts';
 export { XdpPort } from './xdpPort.ts';

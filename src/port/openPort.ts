@@ -1,8 +1,10 @@
 import type { FlowSpec } from '../bpf/index.ts';
+import type { Umem } from '../xdp/index.ts';
 import { openLoopPort } from './openLoopPort.ts';
-import { openPcapPort } from './openPcapPort.ts';
-import { openXdpPort } from './openXdpPort.ts';
 import { openPacketPort } from './openPacketPort.ts';
+import { openPcapPort } from './openPcapPort.ts';
+import { openTapPort } from './openTapPort.ts';
+import { openXdpPort } from './openXdpPort.ts';
 import type { Port } from './port.ts';
 import { type PortSpec, parsePortSpec } from './portSpec.ts';
 import { withoutWrappers, wrapPort } from './wrapPort.ts';
@@ -13,6 +15,8 @@ export interface OpenPortOptions {
   flows?: readonly FlowSpec[];
   /** refuse to run weaker than asked */
   strict?: boolean;
+  /** packet memory for `xdp:` that other ports have too, made by {@link openPorts}; other schemes have no use for it */
+  umem?: Umem;
 }
 
 type OpenPort = (spec: PortSpec, options: OpenPortOptions) => Port;
@@ -23,6 +27,7 @@ const OPENERS: ReadonlyMap<string, OpenPort> = new Map<string, OpenPort>([
   ['packet', openPacketPort],
   ['loop', openLoopPort],
   ['pcap', openPcapPort],
+  ['tap', openTapPort],
 ]);
 
 /** The schemes that {@link openPort} knows. */
@@ -36,6 +41,7 @@ export const PORT_SCHEMES: readonly string[] = [...OPENERS.keys()];
  * - `packet:IFACE?frame=131072&bypass=true&…` AF_PACKET, where XDP is impossible; the kernel sees the frames too;
  *   docs/packet.md
  * - `loop:NAME?chunks=1024&ring=256` a wire in memory: the first opener of a name gets one end, the second the other
+ * - `tap:NAME?mtu=1500&address=10.0.0.2/24&neighbour=10.0.0.1&…` the other end of a tap interface; docs/tap.md
  * - `pcap:FILE?out=FILE&pace=recorded&loop=N` receives what a capture holds, writes what is sent to another
  *
  * Every port takes `capture=FILE`, which records what passes; docs/ports.md has the details.

@@ -1,5 +1,5 @@
 import type { FlowSpec } from '../bpf/index.ts';
-import type { XdpInterfaceSpec } from '../xdp/index.ts';
+import type { Umem, XdpInterfaceSpec } from '../xdp/index.ts';
 import { OptionReader, type PortSpec } from './portSpec.ts';
 import { XdpPort } from './xdpPort.ts';
 
@@ -7,6 +7,8 @@ import { XdpPort } from './xdpPort.ts';
 export interface XdpPortOptions {
   readonly flows?: readonly FlowSpec[];
   readonly strict?: boolean;
+  /** see {@link OpenPortOptions.umem} */
+  readonly umem?: Umem;
 }
 
 /** Every option of an `xdp:` spec, in the order in which an unknown one is answered. */
@@ -37,11 +39,12 @@ const OPTIONS = [
  *
  * @throws TypeError for an option that nobody knows, and when no flow is named
  */
-export function openXdpPort(spec: PortSpec, { flows = [], strict }: XdpPortOptions): XdpPort {
+export function openXdpPort(spec: PortSpec, { flows = [], strict, umem }: XdpPortOptions): XdpPort {
   if (spec.target === '') {
     throw new TypeError(`Cannot open ${spec.text}: name an interface, such as xdp:eth0`);
   }
   const reader = new OptionReader(spec);
+  const memory = umemOptions(reader);
   const timestamp = reader.choice('timestamps', ['hardware', 'kernel']);
   const chosen: { [Key in keyof XdpInterfaceSpec]?: XdpInterfaceSpec[Key] | undefined } = {
     queues: reader.integers('queue'),
@@ -49,10 +52,8 @@ export function openXdpPort(spec: PortSpec, { flows = [], strict }: XdpPortOptio
     attach: reader.choice('attach', ['auto', 'native', 'generic']),
     rxSize: reader.integer('rx'),
     txSize: reader.integer('tx'),
-    chunkLen: reader.integer('chunk'),
-    unaligned: reader.flag('unaligned'),
-    headroom: reader.integer('headroom'),
-    hugePages: reader.flag('hugepages'),
+    // A umem that is given was made by these options.
+    ...(umem === undefined ? memory : { umem }),
     multiBuffer: reader.flag('multibuffer'),
     metadata: timestamp && { timestamp },
     busyPoll: reader.flag('busypoll'),
@@ -62,7 +63,6 @@ export function openXdpPort(spec: PortSpec, { flows = [], strict }: XdpPortOptio
     replace: reader.flag('replace'),
     group: reader.integer('join'),
     strict: reader.flag('strict') ?? strict,
-    debug: reader.flag('debug'),
   };
   reader.end(OPTIONS);
   if (flows.length === 0 && chosen.group === undefined) {
@@ -72,4 +72,21 @@ export function openXdpPort(spec: PortSpec, { flows = [], strict }: XdpPortOptio
   }
   const given = Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== undefined));
   return new XdpPort({ ...(given as Partial<XdpInterfaceSpec>), interface: spec.target, flows }, spec.text);
+}
+
+/** What a spec says about the packet memory itself; undefined where it says nothing. */
+export function umemOptions(reader: OptionReader): {
+  readonly chunkLen: number | undefined;
+  readonly unaligned: boolean | undefined;
+  readonly headroom: number | undefined;
+  readonly hugePages: boolean | undefined;
+  readonly debug: boolean | undefined;
+} {
+  return {
+    chunkLen: reader.integer('chunk'),
+    unaligned: reader.flag('unaligned'),
+    headroom: reader.integer('headroom'),
+    hugePages: reader.flag('hugepages'),
+    debug: reader.flag('debug'),
+  };
 }

@@ -32,6 +32,8 @@ export interface PortStatistics {
   readonly txRefused: number;
   /** frames lost, by reason */
   readonly drops: Readonly<Record<string, number>>;
+  /** system calls that woke the kernel; absent where a port makes none */
+  readonly wakeups?: number;
 }
 
 /**

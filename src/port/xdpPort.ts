@@ -126,6 +126,7 @@ export class XdpPort implements Port {
         rxInvalidDescs: all.rxInvalidDescs,
         txInvalidDescs: all.txInvalidDescs,
       },
+      wakeups: all.txWakeups + all.rxWakeups + all.busyPolls,
     };
   }
 

@@ -34,7 +34,7 @@ export type { RingMemory, RingSet } from './ring.ts';
 export { ADDR_WORDS, ConsumerRing, DESC_WORDS, FillRing, ProducerRing } from './ring.ts';
 export type { RxClock } from './rxMetadata.ts';
 export { XdpSocket } from './socket.ts';
-export type { XdpSocketSpec } from './socketSpec.ts';
+export { DEFAULT_RING_SIZE, type XdpSocketSpec } from './socketSpec.ts';
 export type { XdpStatistics } from './statistics.ts';
 export { XdpCounter } from './statistics.ts';
 export { TxMetadata } from './txMetadata.ts';

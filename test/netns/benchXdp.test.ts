@@ -3,28 +3,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import type { LoopSample, LoopStart } from '../../src/lane/index.ts';
 import { link, withNetns } from '../../src/sys/index.ts';
 import { findTool } from '../support/debianTools.ts';
 import { requireRoot } from '../support/requirements.ts';
 import { testVeth } from '../support/vethPair.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-
-interface Sample {
-  readonly kind: 'sample';
-  readonly label: string;
-  readonly burst: number;
-  readonly seconds: number;
-  readonly rxPps: number;
-  readonly txPps: number;
-  readonly wakeupsPerSecond: number;
-}
-
-interface Start {
-  readonly kind: 'start';
-  readonly interface: string;
-  readonly mode: string;
-}
 
 const start = (args: readonly string[]): ChildProcess =>
   spawn(process.execPath, [MAIN, 'bench', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -43,19 +28,19 @@ async function finish(child: ChildProcess): Promise<{ code: number | null; out: 
   return { code: code as number | null, out, err };
 }
 
-async function events(...args: readonly string[]): Promise<[Start, ...Sample[]]> {
+async function events(...args: readonly string[]): Promise<[LoopStart, ...LoopSample[]]> {
   const { code, out, err } = await finish(start(['xdp', ...args, '--json']));
   assert.equal(code, 0, err);
   return out
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line) as Start | Sample) as [Start, ...Sample[]];
+    .map((line) => JSON.parse(line) as LoopStart | LoopSample) as [LoopStart, ...LoopSample[]];
 }
 
 describe('barewire bench xdp', () => {
-  const moves: Readonly<Record<string, (sample: Sample) => boolean>> = {
+  const moves: Readonly<Record<string, (sample: LoopSample) => boolean>> = {
     rxdrop: ({ rxPps, txPps }) => rxPps > 0 && txPps === 0,
-    txonly: ({ rxPps, txPps, wakeupsPerSecond }) => rxPps === 0 && txPps > 0 && wakeupsPerSecond > 0,
+    txonly: ({ rxPps, txPps, wakeupsPerSecond }) => rxPps === 0 && txPps > 0 && wakeupsPerSecond! > 0,
     l2fwd: ({ rxPps, txPps }) => rxPps > 0 && txPps > 0,
     echo: ({ rxPps, txPps }) => rxPps > 0 && txPps > 0,
   };
@@ -64,7 +49,7 @@ describe('barewire bench xdp', () => {
       it(`runs ${verb} in ${attach} mode on a pair of its own`, async (t) => {
         if (!requireRoot(t)) return;
         const [started, ...samples] = await events(verb, `--${attach}`, '--copy', '--seconds', '1');
-        assert.equal(started.mode, `${attach} mode, copy, 1 of 1 queues`);
+        assert.equal(started.ports[0]!.mode, `${attach} mode, copy, 1 of 1 queues`);
         const all = samples.at(-1)!;
         assert.equal(all.label, 'all');
         assert.ok(moved(all), JSON.stringify(all));
@@ -75,7 +60,7 @@ describe('barewire bench xdp', () => {
   it('measures bursts of 1, 2, 4 … 256 frames', async (t) => {
     if (!requireRoot(t)) return;
     const lines = await events('txonly', '--sweep', '--seconds', '0.1');
-    const samples = lines.filter((line) => line.kind === 'sample') as Sample[];
+    const samples = lines.filter((line) => line.kind === 'sample') as LoopSample[];
     assert.deepEqual(
       samples.map(({ burst }) => burst),
       [1, 2, 4, 8, 16, 32, 64, 128, 256],

@@ -22,6 +22,7 @@
 export { COPY_DROPS, CopyDrop, copyFrames } from './copyFrames.ts';
 export { L2Forward, type L2ForwardSpec } from './l2Forward.ts';
 export type { LoopPortReport, LoopReading, LoopReport } from './loopReading.ts';
+export { LoopReporter } from './loopReporter.ts';
 export { type LoopSpec, type LoopVerb, loopVerbs } from './loopSpec.ts';
 export { type PortLoop, type PortLoopSpec, sendOrDrop } from './portLoop.ts';
 export { type RunningLoop, runLoop } from './runLoop.ts';

@@ -1,20 +1,14 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { Lane, siblingUrl } from '../../src/lane/index.ts';
-import type { PortReport } from '../../src/port/index.ts';
-import { nowNs } from '../../src/sys/index.ts';
-import type { LoopLaneData, LoopReading } from './loopLane.ts';
-
-/** What loop to run, and where. */
-export interface LoopSpec extends Omit<LoopLaneData, 'readings'> {
-  /** core to pin the lane to; none when undefined */
-  readonly core: number | undefined;
-  /** network namespace of the interface; the process's own when undefined */
-  readonly netns: string | undefined;
-}
+import { nowNs } from '../../sys/index.ts';
+import { Lane } from '../lane.ts';
+import { siblingUrl } from '../siblingUrl.ts';
+import type { LoopLaneData } from './loopLane.ts';
+import type { LoopReading, LoopReport } from './loopReading.ts';
+import { checkLoopSpec, type LoopSpec } from './loopSpec.ts';
 
 /** A loop that runs on a lane of its own. */
 export interface RunningLoop extends AsyncDisposable {
-  readonly report: PortReport;
+  readonly report: LoopReport;
   /**
    * Resolves with the first reading made after a moment.
    *
@@ -22,21 +16,27 @@ export interface RunningLoop extends AsyncDisposable {
    * @throws what ended the lane, should it end by itself
    */
   next(afterNs?: number): Promise<LoopReading>;
-  /** Stops it. @returns what it counted in all */
+  /** Stops it. @returns what it counted in all @throws what ended the lane, had it ended by itself */
   stop(): Promise<LoopReading>;
 }
 
-/** Starts a loop and resolves once it runs. @throws what opening the port throws */
+/**
+ * Starts a plain loop on a lane of its own and resolves once it runs.
+ *
+ * @throws TypeError or RangeError for a spec that makes no sense
+ * @throws what opening the ports throws
+ */
 export async function runLoop(spec: LoopSpec): Promise<RunningLoop> {
-  const { core, netns, ...data } = spec;
+  checkLoopSpec(spec);
+  const { verb, core, netns, strict = false } = spec;
   const { port1: readings, port2 } = new MessageChannel();
   const starting = Lane.start({
     module: siblingUrl(import.meta.url, './loopLane'),
-    name: data.verb,
-    data: { ...data, readings: port2 } satisfies LoopLaneData,
+    name: verb,
+    data: { spec, readings: port2 } satisfies LoopLaneData,
     transfer: [port2],
-    strict: false,
-    idle: 'busySpin',
+    strict,
+    idle: spec.idle ?? (core === undefined ? 'backoff' : 'busySpin'),
     ...(core === undefined ? {} : { core }),
     ...(netns === undefined ? {} : { netns }),
   });
@@ -51,8 +51,9 @@ export async function runLoop(spec: LoopSpec): Promise<RunningLoop> {
     await lane.stop();
     readings.close();
   };
+  const report = lane.programReport as LoopReport;
   return {
-    report: lane.programReport as PortReport,
+    report: { ...report, reasons: [...report.reasons, ...lane.report.reasons] },
     next: (afterNs = nowNs()) => Promise.race([nextReading(readings, afterNs), failed]),
     stop: async () => {
       await end();
