@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { libc } from '../ffi/index.ts';
 import { Fd, SystemError } from '../sys/index.ts';
 import {
@@ -19,6 +20,8 @@ import {
 } from '../sys/uapi/index.ts';
 import type { Umem } from './umem.ts';
 
+const { EINVAL } = constants.errno;
+
 /** Opens an AF_XDP socket. @throws SystemError EPERM without CAP_NET_RAW, EAFNOSUPPORT without CONFIG_XDP_SOCKETS */
 export function openXdpFd(subject: string): Fd {
   const fd = libc.socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -26,24 +29,46 @@ export function openXdpFd(subject: string): Fd {
   return new Fd(fd, `AF_XDP socket of ${subject}`);
 }
 
-/** Registers packet memory with a socket that is not bound yet. @source linux/if_xdp.h, struct xdp_umem_reg */
-export function registerUmem(fd: number, umem: Umem, subject: string): void {
+/**
+ * Registers packet memory with a socket that is not bound yet, and says in `umem.txMetadata` who is to see to the
+ * metadata of sent frames: ourselves, where the kernel refuses that and not `strict`.
+ *
+ * @throws SystemError
+ */
+export function registerUmem(fd: number, umem: Umem, subject: string, strict: boolean): void {
+  const wanted = umem.txMetadataLen;
+  if (register(fd, umem, wanted) >= 0) {
+    umem.txMetadata = wanted > 0 ? 'kernel' : 'none';
+    return;
+  }
+  const errno = libc.errno();
+  // Kernels without transmit metadata know no flag for it; whatever else is wrong is wrong without it as well.
+  const refused = wanted > 0 && errno === EINVAL;
+  if (refused && !strict && register(fd, umem, 0) >= 0) {
+    umem.txMetadata = 'software';
+    return;
+  }
+  throw new SystemError(`Cannot register umem of ${umem.chunkCount} chunks of ${umem.chunkLen} bytes for`, {
+    syscall: 'setsockopt(XDP_UMEM_REG)',
+    errno,
+    subject,
+    ...(refused &&
+      strict && { hint: 'Transmit metadata needs a newer kernel; without strict it is done in software' }),
+  });
+}
+
+/** @source linux/if_xdp.h, struct xdp_umem_reg */
+function register(fd: number, umem: Umem, txMetadataLen: number): number {
   const request = new DataView(new ArrayBuffer(xdp_umem_reg.sizeof));
   request.setBigUint64(xdp_umem_reg.addr, BigInt(umem.region.ptr), true);
   request.setBigUint64(xdp_umem_reg.len, BigInt(umem.len), true);
   request.setUint32(xdp_umem_reg.chunk_size, umem.chunkLen, true);
   request.setUint32(xdp_umem_reg.headroom, umem.headroom, true);
   const flags =
-    (umem.unaligned ? XDP_UMEM_UNALIGNED_CHUNK_FLAG : 0) |
-    (umem.txMetadataLen > 0 ? XDP_UMEM_TX_METADATA_LEN : 0);
+    (umem.unaligned ? XDP_UMEM_UNALIGNED_CHUNK_FLAG : 0) | (txMetadataLen > 0 ? XDP_UMEM_TX_METADATA_LEN : 0);
   request.setUint32(xdp_umem_reg.flags, flags, true);
-  request.setUint32(xdp_umem_reg.tx_metadata_len, umem.txMetadataLen, true);
-  if (libc.setsockopt(fd, SOL_XDP, XDP_UMEM_REG, request, xdp_umem_reg.sizeof) < 0) {
-    throw new SystemError(`Cannot register umem of ${umem.chunkCount} chunks of ${umem.chunkLen} bytes for`, {
-      syscall: 'setsockopt(XDP_UMEM_REG)',
-      subject,
-    });
-  }
+  request.setUint32(xdp_umem_reg.tx_metadata_len, txMetadataLen, true);
+  return libc.setsockopt(fd, SOL_XDP, XDP_UMEM_REG, request, xdp_umem_reg.sizeof);
 }
 
 /** Reads back what the kernel made of the bind. @source linux/if_xdp.h, XDP_OPTIONS */

@@ -4,7 +4,7 @@ import { checkFrames, ETH_HEADER_LEN, wholeFrames } from './frameChecks.ts';
 import type { ConsumerRing, FillRing, ProducerRing, RingSet } from './ring.ts';
 import { type RxClock, RxMetadata, stampByLane } from './rxMetadata.ts';
 import { XDP_COUNTERS, XdpCounter } from './statistics.ts';
-import { checkTxMetadata } from './txMetadata.ts';
+import { checkTxMetadata, finishChecksums } from './txMetadata.ts';
 import type { Umem } from './umem.ts';
 
 /** What a descriptor to send tells the kernel; the first is the same bit as XDP_PKT_CONTD. */
@@ -18,6 +18,8 @@ export interface FrameRingsOptions {
   readonly metadata?: RxClock;
   /** leave sent frames on the completion ring for {@link FrameRings.completed}; default false */
   readonly keepCompletions?: boolean;
+  /** compute the checksums that {@link TxMetadata} asks for in tx(); default false: the kernel or the NIC does */
+  readonly softwareChecksums?: boolean;
   /** who holds a chunk, in the owner table of a shared umem: 1 to 255; default 0, none */
   readonly holder?: number;
 }
@@ -44,6 +46,9 @@ export class FrameRings {
   readonly #region: number;
   readonly #metadata: RxMetadata | null;
   readonly #keepCompletions: boolean;
+  readonly #softwareChecksums: boolean;
+  /** what a descriptor with metadata says to the kernel; 0 when that knows of none */
+  readonly #metadataOption: number;
   readonly #holder: number;
   /** addrs off the completion ring, on their way to the pool */
   readonly #addrs: Uint32Array;
@@ -60,6 +65,8 @@ export class FrameRings {
     this.#region = options.region ?? 0;
     this.#metadata = options.metadata === undefined ? null : new RxMetadata(umem.view, options.metadata);
     this.#keepCompletions = options.keepCompletions ?? false;
+    this.#softwareChecksums = options.softwareChecksums ?? false;
+    this.#metadataOption = umem.txMetadata === 'kernel' ? XDP_TX_METADATA : 0;
     this.#holder = options.holder ?? 0;
     this.#addrs = new Uint32Array(rings.completion.size);
   }
@@ -283,6 +290,8 @@ export class FrameRings {
     // Slots whose options nobody has ever set are 0.
     if ((this.#txOptions & TX_OPTIONS) !== 0) this.#writeOptions(flags, first, count);
     if (umem.tracked) this.#lend(burst, first, count, ChunkOwner.tx);
+    if (this.#softwareChecksums && (options & FrameFlags.txMetadata) !== 0)
+      finishChecksums(umem, burst, first, count);
     cursor.submit(count);
     this.unsent += count;
     const counters = this.counters;
@@ -377,7 +386,7 @@ export class FrameRings {
     for (let i = 0; i < count; i++) {
       const flag = flags[first + i]!;
       words[(cursor.slot(i) << 2) + 3] =
-        (flag & XDP_PKT_CONTD) | ((flag & FrameFlags.txMetadata) === 0 ? 0 : XDP_TX_METADATA);
+        (flag & XDP_PKT_CONTD) | ((flag & FrameFlags.txMetadata) === 0 ? 0 : this.#metadataOption);
     }
   }
 

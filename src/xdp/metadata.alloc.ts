@@ -6,14 +6,21 @@ import { TxMetadata } from './txMetadata.ts';
 
 /** Frames of metadata both ways, through rings in plain memory. */
 class Wire {
-  readonly #port = new RingPort({ metadata: 'hardware', keepCompletions: true, txMetadata: true });
-  readonly #metadata = new TxMetadata(this.#port.umem);
+  readonly #port: RingPort;
+  readonly #metadata: TxMetadata;
   readonly #in = new Burst(64, { timestamps: true, hashes: true });
   readonly #out = new Burst(64);
   #waiting = 0;
   #sentNs = 0;
 
-  constructor() {
+  constructor(softwareChecksums: boolean) {
+    this.#port = new RingPort({
+      metadata: 'hardware',
+      keepCompletions: true,
+      txMetadata: true,
+      softwareChecksums,
+    });
+    this.#metadata = new TxMetadata(this.#port.umem);
     // What a flow program would have written before each frame, all of it valid.
     const { view, chunkLen, len } = this.#port.umem;
     for (let frame = 256; frame < len; frame += chunkLen) {
@@ -44,7 +51,8 @@ class Wire {
   }
 }
 
-const wire = new Wire();
+const wire = new Wire(false);
+const software = new Wire(true);
 
 const cases: AllocationCase[] = [
   {
@@ -65,6 +73,13 @@ const cases: AllocationCase[] = [
         wire.receive();
         wire.send();
       }
+    },
+  },
+  {
+    name: 'checksums of frames sent, in software',
+    covers: ['xdp/finishChecksums'],
+    run(count: number): void {
+      for (let i = 0; i < count; i++) software.send();
     },
   },
 ];

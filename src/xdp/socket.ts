@@ -56,7 +56,7 @@ export class XdpSocket extends FrameRings implements Disposable {
    */
   constructor(spec: XdpSocketSpec) {
     const rings = new SocketRings(spec);
-    super(rings, spec.umem, { ...spec, holder: rings.holder });
+    super(rings, spec.umem, { ...spec, holder: rings.holder, softwareChecksums: rings.softwareChecksums });
     this.interface = spec.interface;
     this.queue = spec.queue;
     this.mode = rings.mode;
@@ -77,7 +77,8 @@ export class XdpSocket extends FrameRings implements Disposable {
     }
     const { lent, size } = rings.fill;
     const few = `${lent} chunks to receive into instead of ${size}: the umem has 2 * rxSize + txSize for too few sockets`;
-    this.reasons = [rings.modeReason, lent < size ? few : undefined].filter((reason) => reason !== undefined);
+    const reasons = [rings.modeReason, rings.txReason, lent < size ? few : undefined];
+    this.reasons = reasons.filter((reason) => reason !== undefined);
   }
 
   /** The descriptor, for poll(2) and the redirect map. */

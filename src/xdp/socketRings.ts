@@ -1,5 +1,5 @@
 import { libc } from '../ffi/index.ts';
-import { type Fd, NetworkNamespace } from '../sys/index.ts';
+import { type Fd, NetworkNamespace, netdevInfo } from '../sys/index.ts';
 import { effectiveMode, openXdpFd, registerUmem, setTxBudget, sizeSendBuffer } from './bind.ts';
 import { bindQueue, type XdpCopyMode } from './bindQueue.ts';
 import { checkRingSize, mapRing } from './mapRing.ts';
@@ -24,6 +24,10 @@ export class SocketRings implements RingSet, Disposable {
   readonly mode: XdpCopyMode;
   /** why the mode is weaker than asked; undefined when as asked */
   readonly modeReason: string | undefined;
+  /** why checksums are computed by us, or sent frames not stamped, although the umem has metadata; undefined when as asked */
+  readonly txReason: string | undefined;
+  /** {@link TxMetadata}'s checksums are ours to compute */
+  readonly softwareChecksums: boolean;
   /** frames that one wake-up sends in copy mode */
   readonly txBudget: number;
   readonly #spec: XdpSocketSpec;
@@ -51,7 +55,7 @@ export class SocketRings implements RingSet, Disposable {
     using cleanup = new DisposableStack();
     this.fd = cleanup.use(openXdpFd(subject));
     const { fd } = this.fd;
-    if (relative === undefined) registerUmem(fd, umem, subject);
+    if (relative === undefined) registerUmem(fd, umem, subject, spec.strict ?? false);
     const rx = mapRing(fd, 'rx', rxSize);
     cleanup.use(rx.mapping);
     const tx = mapRing(fd, 'tx', txSize);
@@ -67,6 +71,12 @@ export class SocketRings implements RingSet, Disposable {
     const shared = relative === undefined ? {} : { sharedWith: relative.fd };
     this.modeReason = bindQueue(fd, { ...request, ...shared }) ?? reason;
     this.mode = effectiveMode(fd);
+    const { checksums, reason: txReason } = txOffload(umem, this.mode, ifindex);
+    if (spec.strict && txReason !== undefined) {
+      throw new Error(`Cannot open AF_XDP socket on ${subject} with transmit metadata: ${txReason}`);
+    }
+    this.softwareChecksums = !checksums;
+    this.txReason = txReason;
     this.#self = { place, fd, mode: this.mode, needWakeup, multiBuffer, keepCompletions, rings };
     umem.sockets.add(this.#self);
     this.#spec = spec;
@@ -118,6 +128,27 @@ export class SocketRings implements RingSet, Disposable {
 interface WantedMode {
   readonly mode: 'auto' | XdpCopyMode;
   readonly reason?: string;
+}
+
+/** Who does what is asked of sent frames: in copy mode the kernel does all, in zero-copy mode the driver what it can. */
+function txOffload(
+  umem: Umem,
+  mode: XdpCopyMode,
+  ifindex: number,
+): { readonly checksums: boolean; readonly reason?: string } {
+  if (umem.txMetadata === 'software') {
+    const reason =
+      'checksums of sent frames in software, and no time of sending: the kernel has no transmit metadata';
+    return { checksums: false, reason };
+  }
+  if (umem.txMetadata === 'none' || mode === 'copy') return { checksums: true };
+  const has = netdevInfo(ifindex)?.xskFeatures ?? new Set();
+  const checksums = has.has('tx-checksum');
+  const weaker = [
+    ...(checksums ? [] : ['checksums of sent frames in software']),
+    ...(has.has('tx-timestamp') ? [] : ['no time of sending']),
+  ].join(', and ');
+  return { checksums, ...(weaker !== '' && { reason: `${weaker}: the driver has none` }) };
 }
 
 /** Under strict a weaker mode has to be asked for by name. @throws TypeError for what would lose chunks */

@@ -1,6 +1,7 @@
 import { type Burst, FrameFlags } from '../core/index.ts';
 import { libc } from '../ffi/index.ts';
 import { CLOCK_MONOTONIC, CLOCK_TAI } from '../sys/uapi/index.ts';
+import { foldSum, sumWords } from '../wire/index.ts';
 import type { Umem } from './umem.ts';
 
 // struct xsk_tx_metadata lies directly before the frame: offsets from the frame's first byte. [bytes]
@@ -19,7 +20,7 @@ const TWO_32 = 2 ** 32;
  * What is asked of the kernel or the NIC for a frame to be sent, and what they tell of it afterwards.
  *
  * Of a umem with `txMetadata`. Where the driver can, the NIC does it; in copy mode the kernel: the checksum in software,
- * the time when it was done with the frame.
+ * the time when it was done with the frame. Where neither can, tx() computes the checksum and nobody tells the time.
  *
  * ```ts
  * metadata.askTimestamp(burst, 0);
@@ -29,7 +30,7 @@ const TWO_32 = 2 ** 32;
  * ```
  *
  * @source linux/if_xdp.h, struct xsk_tx_metadata; Documentation/networking/xsk-tx-metadata.rst
- * @since Linux 6.8; with a timestamp in copy mode 6.12
+ * @since Linux 6.11; with a timestamp in copy mode 6.12
  */
 export class TxMetadata {
   readonly #view: DataView;
@@ -74,13 +75,16 @@ export class TxMetadata {
    * A NIC stamps by its own clock, which has to run on TAI for that, as ptp4l keeps it. The distance of the clocks is
    * that at construction.
    *
-   * @returns what is not to be used unless {@link TxMetadata.askTimestamp} was called for the frame
+   * @returns NaN when nobody has told; what is not to be used unless {@link TxMetadata.askTimestamp} was called for the
+   *   frame
    * @hot
    */
   sentNs(addr: number): number {
     const view = this.#view;
-    const high = view.getUint32(addr + SENT_NS + 4, true) - this.#ahead[0]!;
-    return high * TWO_32 + (view.getUint32(addr + SENT_NS, true) - this.#ahead[1]!);
+    const high = view.getUint32(addr + SENT_NS + 4, true);
+    const low = view.getUint32(addr + SENT_NS, true);
+    if ((high | low) === 0) return Number.NaN;
+    return (high - this.#ahead[0]!) * TWO_32 + (low - this.#ahead[1]!);
   }
 
   /** Sets a flag; the first one for a frame forgets those of the frame before it in the chunk. */
@@ -89,6 +93,7 @@ export class TxMetadata {
     const asked = (burst.flags[i]! & FrameFlags.txMetadata) !== 0;
     this.#view.setUint32(at, asked ? this.#view.getUint32(at, true) | flag : flag, true);
     this.#view.setUint32(at + 4, 0, true);
+    if (!asked) forgetTime(this.#view, burst.addr[i]!);
     burst.flags[i]! |= FrameFlags.txMetadata;
   }
 }
@@ -120,6 +125,46 @@ export function checkTxMetadata(
       throw new RangeError(`${what}: its checksum would end at ${end} of ${burst.len[i]} bytes`);
     }
   }
+}
+
+/**
+ * Computes the checksums that are asked for the flagged frames, which nobody else does for them.
+ *
+ * @hot
+ */
+export function finishChecksums({ view }: Umem, burst: Burst, first: number, count: number): void {
+  for (let i = first; i < first + count; i++) {
+    if ((burst.flags[i]! & FrameFlags.txMetadata) === 0) continue;
+    const addr = burst.addr[i]!;
+    const asked = view.getUint32(addr + FLAGS, true);
+    if ((asked & CHECKSUM) === 0) continue;
+    const start = view.getUint16(addr + CSUM_START, true);
+    const at = addr + start + view.getUint16(addr + CSUM_OFFSET, true);
+    view.setUint32(addr + FLAGS, asked & ~CHECKSUM, true);
+    forgetTime(view, addr);
+    // RFC 768: zero is sent as all ones, and for TCP both are the same.
+    view.setUint16(at, ~sumFrom(view, burst, i, start) & 0xffff || 0xffff, true);
+  }
+}
+
+/** Adds up frame `i` from byte `start` on, over all of its pieces. @returns folded, little-endian */
+function sumFrom(view: DataView, burst: Burst, i: number, start: number): number {
+  let sum = foldSum(sumWords(view, burst.addr[i]! + start, burst.len[i]! - start, 0));
+  let len = burst.len[i]! - start;
+  for (let piece = i; (burst.flags[piece]! & FrameFlags.continues) !== 0; ) {
+    piece++;
+    const words = foldSum(sumWords(view, burst.addr[piece]!, burst.len[piece]!, 0));
+    // RFC 1071 §2 (B): behind an odd number of bytes the words are the other way round.
+    sum = foldSum(sum + ((len & 1) === 0 ? words : words << 8));
+    len += burst.len[piece]!;
+  }
+  return sum;
+}
+
+/** Clears what {@link TxMetadata.sentNs} reads: the same bytes as what was asked for the checksum. */
+function forgetTime(view: DataView, addr: number): void {
+  view.setUint32(addr + SENT_NS, 0, true);
+  view.setUint32(addr + SENT_NS + 4, 0, true);
 }
 
 function taiAheadNs(): Float64Array {

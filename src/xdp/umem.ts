@@ -65,6 +65,11 @@ export class Umem implements Disposable {
   readonly maxFrameLen: number;
   /** before each sent frame, kept for its metadata; 0 without [bytes] */
   readonly txMetadataLen: number;
+  /**
+   * who does what {@link TxMetadata} asks: the kernel with the driver, or our own tx() where the kernel knows of no
+   * metadata, as the first socket finds out
+   */
+  txMetadata: 'none' | 'kernel' | 'software';
   /** free bytes before each frame to send: the headroom, or what metadata needs [bytes] */
   readonly txHeadroom: number;
   /** whether {@link Umem.lend} has to hear of every chunk that changes hands */
@@ -90,6 +95,7 @@ export class Umem implements Disposable {
     this.shared = shared;
     this.maxFrameLen = chunkLen - headroom - XDP_PACKET_HEADROOM;
     this.txMetadataLen = spec.txMetadata ? xsk_tx_metadata.sizeof : 0;
+    this.txMetadata = spec.txMetadata ? 'kernel' : 'none';
     this.txHeadroom = Math.max(headroom, this.txMetadataLen);
     this.region = new MappedRegion({
       len: this.len,
