@@ -1,5 +1,5 @@
 import { Burst } from '../core/index.ts';
-import { EventFd, type Fd } from '../sys/index.ts';
+import { EventFd } from '../sys/index.ts';
 import { MemifClient } from './client.ts';
 import { ClientQueue } from './clientQueue.ts';
 import type { MemifConnection, MemifEndpoint, MemifRingPlace, MemifStatistics } from './connection.ts';
@@ -24,6 +24,8 @@ export interface MemifInterfaceSpec {
   readonly name?: string;
   /** access mode of the server's socket file; default 0o600 */
   readonly fileMode?: number;
+  /** as a server, take memory that the client could take away, and kill us by that; see {@link MemifServer}; default false */
+  readonly trustPeer?: boolean;
   /** pairs of rings that a client makes, or a server takes at most; default 1 */
   readonly queues?: number;
   /** of a client's rings, a power of two up to 16,384; default 1024 [descriptors] */
@@ -344,18 +346,20 @@ interface Address {
 }
 
 function openEndpoint(
-  { role = 'client', secret, name = 'barewire', fileMode }: MemifInterfaceSpec,
+  { role = 'client', secret, name = 'barewire', fileMode, trustPeer }: MemifInterfaceSpec,
   { path, id, queues, log2RingSize }: Address,
   memory: PacketMemory,
 ): MemifEndpoint {
   const common = { path, id, name, ...(secret === undefined ? {} : { secret }) };
   if (role === 'client') {
-    const packetMemory: { fd: Fd; len: number } = memory;
-    return new MemifClient({ ...common, queues, log2RingSize, packetMemory });
+    return new MemifClient({ ...common, queues, log2RingSize, packetMemory: memory });
   }
+  // An abstract address has no file: who knows the name may connect.
+  const mode = fileMode ?? (path.startsWith('@') ? undefined : 0o600);
   return new MemifServer({
     ...common,
     maxQueues: queues,
-    ...(fileMode === undefined ? {} : { mode: fileMode }),
+    ...(mode === undefined ? {} : { mode }),
+    ...(trustPeer === undefined ? {} : { trustPeer }),
   });
 }

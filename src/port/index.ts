@@ -18,6 +18,7 @@ export { CapturePort, type CaptureSpec } from './capturePort.ts';
 export { type FaultCounts, FaultPort } from './faultPort.ts';
 export { type FaultSpec, parseFaultSpec } from './faultSpec.ts';
 export { LoopPort, type LoopSpec } from './loopPort.ts';
+export { MemifPort, type MemifPortSpec } from './memifPort.ts';
 export { type OpenPortOptions, openPort, PORT_SCHEMES } from './openPort.ts';
 export { type OpenedPorts, openPorts } from './openPorts.ts';
 export { PacketPort } from './packetPort.ts';

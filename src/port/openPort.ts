@@ -1,6 +1,7 @@
 import type { FlowSpec } from '../bpf/index.ts';
 import type { Umem } from '../xdp/index.ts';
 import { openLoopPort } from './openLoopPort.ts';
+import { openMemifPort } from './openMemifPort.ts';
 import { openPacketPort } from './openPacketPort.ts';
 import { openPcapPort } from './openPcapPort.ts';
 import { openTapPort } from './openTapPort.ts';
@@ -25,6 +26,7 @@ type OpenPort = (spec: PortSpec, options: OpenPortOptions) => Port;
 const OPENERS: ReadonlyMap<string, OpenPort> = new Map<string, OpenPort>([
   ['xdp', openXdpPort],
   ['packet', openPacketPort],
+  ['memif', openMemifPort],
   ['loop', openLoopPort],
   ['pcap', openPcapPort],
   ['tap', openTapPort],
@@ -40,6 +42,8 @@ export const PORT_SCHEMES: readonly string[] = [...OPENERS.keys()];
  *   joins a group, and opens every nicQueue unless some are named; docs/xdp.md has all options
  * - `packet:IFACE?frame=131072&bypass=true&…` AF_PACKET, where XDP is impossible; the kernel sees the frames too;
  *   docs/packet.md
+ * - `memif:PATH?role=server&queues=1&ring=1024&mode=0660&secretFile=PATH&…` shared memory with one other program, which may
+ *   be DPDK or VPP; docs/memif.md
  * - `loop:NAME?chunks=1024&ring=256` a wire in memory: the first opener of a name gets one end, the second the other
  * - `tap:NAME?mtu=1500&address=10.0.0.2/24&neighbour=10.0.0.1&…` the other end of a tap interface; docs/tap.md
  * - `pcap:FILE?out=FILE&pace=recorded&loop=N` receives what a capture holds, writes what is sent to another
