@@ -24,8 +24,10 @@ const UNFINISHED_CHECKSUM = 5;
 const NOT_ALLOWED = 6;
 const LOST = 7;
 
-/** A port that may have nobody at the other end. */
-type PeeredPort = Port & { readonly connected?: boolean };
+/** Whether there is somebody at the other end of a port. */
+interface Peer {
+  readonly connected: boolean;
+}
 
 /**
  * The way out to one port: takes copies of frames, and sends them a burst at a time.
@@ -38,7 +40,8 @@ export class Outlet {
   readonly burst: Burst;
   /** at the indexes of {@link outletCounters} [frames] */
   readonly counters: Float64Array = new Float64Array(outletCounters.length);
-  readonly #port: PeeredPort;
+  readonly #port: Port;
+  readonly #peer: Peer | undefined;
   readonly #copy: FrameCopy;
   readonly #returned: Burst;
   #frames = 0;
@@ -47,6 +50,7 @@ export class Outlet {
   /** @param burst - most descriptors to send at once @throws RangeError when it is none */
   constructor(port: Port, burst: number) {
     this.#port = port;
+    this.#peer = peerOf(port);
     this.#copy = new FrameCopy(port);
     this.burst = new Burst(burst);
     this.#returned = new Burst(burst);
@@ -59,7 +63,7 @@ export class Outlet {
 
   /** Whether somebody is at the other end; true for a port that cannot tell. */
   get connected(): boolean {
-    return this.#port.connected !== false;
+    return this.#peer === undefined || this.#peer.connected;
   }
 
   /**
@@ -151,4 +155,9 @@ export class Outlet {
     this.counters[reason]! += 1;
     return false;
   }
+}
+
+/** Who can tell whether a port has a peer; undefined where there is no such thing, as on an interface. */
+function peerOf(port: Port & Partial<Peer>): Peer | undefined {
+  return port.connected === undefined ? undefined : (port as Peer);
 }

@@ -52,7 +52,8 @@ export async function startGateway(spec: StartGatewaySpec): Promise<RunningGatew
   readings.unref();
   const { from, destinations, out = 'flow', burst = 64, strict = false, intervalMs = 1000 } = spec;
   const data: GatewayLaneData = {
-    ...{ from, destinations, out, burst, strict, intervalMs },
+    ...{ from, out, burst, strict, intervalMs },
+    destinations: destinations.map(({ to, flows }) => ({ to: asServer(to), flows })),
     readings: port2,
   };
   try {
@@ -87,6 +88,13 @@ export async function startGateway(spec: StartGatewaySpec): Promise<RunningGatew
     readings.close();
     throw error;
   }
+}
+
+/** Who opens a gateway waits for who wants packets: unless told otherwise it is the server of a `memif:` destination. */
+function asServer(to: string): string {
+  const { scheme, options } = parsePortSpec(to);
+  if (scheme !== 'memif' || options.has('role')) return to;
+  return `${to}${to.includes('?') ? '&' : '?'}role=server`;
 }
 
 function checkDestinations(destinations: StartGatewaySpec['destinations']): void {
