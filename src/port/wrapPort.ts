@@ -1,6 +1,8 @@
 import { wrapInCapture } from './capturePort.ts';
+import { wrapInFaults } from './faultPort.ts';
 import type { Port } from './port.ts';
 import type { PortSpec } from './portSpec.ts';
+import { wrapInTrace } from './tracePort.ts';
 
 /**
  * Puts a port around a port, as an option of the spec asks.
@@ -15,7 +17,11 @@ export type WrapPort = (port: Port, value: string, spec: PortSpec) => Port;
  *
  * Faults imitate a bad wire, so what looks on stands outside of them: capture and trace see what the program sees.
  */
-const WRAPPERS: ReadonlyMap<string, WrapPort> = new Map([['capture', wrapInCapture]]);
+const WRAPPERS: ReadonlyMap<string, WrapPort> = new Map<string, WrapPort>([
+  ['faults', wrapInFaults],
+  ['capture', wrapInCapture],
+  ['trace', wrapInTrace],
+]);
 
 /** Returns the spec without the options that are for wrappers: what is left is for the scheme. */
 export function withoutWrappers(spec: PortSpec): PortSpec {
