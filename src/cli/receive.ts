@@ -20,8 +20,10 @@ interface ReceiveFlags {
 /** Builds `barewire receive`: the receiver and book of the demo, on an interface of the user's. */
 export function receiveCommand(): Command {
   return new Command('receive')
-    .description('receive orders on an interface into an order book, until interrupted')
-    .requiredOption('--via <spec>', 'where from: xdp:IFACE, or udp: for a socket of the kernel')
+    .description(
+      'receive orders on an interface into an order book, until interrupted or at the end of a capture',
+    )
+    .requiredOption('--via <spec>', 'where from: xdp:IFACE, udp: for a socket of the kernel, pcap:FILE, …')
     .addOption(new Option('--port <port>', 'UDP destination port').argParser(portNumber).default(9000))
     .addOption(new Option('--core <core>', 'core to pin the receiver to').argParser(wholeNumber))
     .addOption(
@@ -59,7 +61,7 @@ async function receive(flags: ReceiveFlags): Promise<void> {
   const ended =
     flags.seconds === undefined ? Number.POSITIVE_INFINITY : performance.now() + flags.seconds * 1000;
   try {
-    while (!stop.signal.aborted && performance.now() < ended) {
+    while (!stop.signal.aborted && !receiver.ended && performance.now() < ended) {
       const change = watch?.look();
       if (change !== undefined) {
         status.clear();

@@ -55,6 +55,11 @@ export class PortSource implements Source {
     return this.#replies.view;
   }
 
+  /** Whether the port is at its end. */
+  get ended(): boolean {
+    return this.#port.ended ?? false;
+  }
+
   /** Receives, checks and hands over a burst. @throws SystemError once the interface is gone @hot */
   poll(_budget: number): number {
     const port = this.#port;

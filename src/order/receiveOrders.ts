@@ -26,6 +26,8 @@ export interface RunningReceiver extends AsyncDisposable {
   readonly report: ReceiverLaneReport;
   /** rejects with what ended the receiver, should it end by itself; never resolves */
   readonly failed: Promise<never>;
+  /** whether it came to its end by itself, as at the end of a capture; absent where it never does */
+  readonly ended?: boolean;
   /** Reads its counters, while it runs and until it is closed. */
   read(): ReceiverReading;
   /** Stops it. @returns what the source lost or refused, by reason */
@@ -57,7 +59,11 @@ export async function receiveOrders(spec: ReceiveOrdersSpec): Promise<RunningRec
       ...(spec.netns === undefined ? {} : { netns: spec.netns }),
     });
     const program = lane.programReport as ReceiverLaneReport;
-    const failed = lane.done.then(() => new Promise<never>(() => {}));
+    let ended = false;
+    const failed = lane.done.then(() => {
+      ended = true;
+      return new Promise<never>(() => {});
+    });
     // Whoever waits for `failed` or stops the receiver hears of an error; nobody else has to.
     failed.catch(() => {});
     const stop = async (): Promise<ReceiverLaneResult['drops']> => {
@@ -67,6 +73,9 @@ export async function receiveOrders(spec: ReceiveOrdersSpec): Promise<RunningRec
     return {
       report: { ...program, reasons: [...program.reasons, ...lane.report.reasons] },
       failed,
+      get ended() {
+        return ended;
+      },
       read: () => page.read(),
       stop,
       [Symbol.asyncDispose]: async () => {

@@ -33,11 +33,11 @@ export interface ReceiverLaneResult {
 }
 
 /** Makes the order receiver: a source, the decoder, a book, all on one lane. */
-export function createLane(_context: LaneContext, data: ReceiverLaneData): LaneProgram {
+export function createLane(context: LaneContext, data: ReceiverLaneData): LaneProgram {
   const page = ReceiverPage.open(data.pageFd);
   const receiver = new OrderReceiver(createBook(data.maxOrders, page.values), page);
   const options = { udpPort: data.udpPort, strict: data.strict ?? false };
-  const source = new PublishedSource(openSource(data.via, receiver, options), page.values);
+  const source = new PublishedSource(openSource(data.via, receiver, options), page.values, context);
   return {
     pollables: [source],
     report: (): ReceiverLaneReport => source.report,
@@ -52,18 +52,24 @@ export function createLane(_context: LaneContext, data: ReceiverLaneData): LaneP
 /** How often a spinning lane looks for losses, which costs system calls: some ten times a second. [polls] */
 const PUBLISH_POLLS_MASK = 0x7ffff;
 
-/** A source that shows its losses on the counters page, now and then while it spins and before it sleeps. */
+/**
+ * A source that shows its losses on the counters page, now and then while it spins and before it sleeps.
+ *
+ * One that is at its end stops the lane.
+ */
 class PublishedSource implements Pollable {
   readonly fds: readonly number[];
   readonly report: ReceiverLaneReport;
   drops: Readonly<Record<string, number>> = {};
   readonly #source: Source;
   readonly #values: Float64Array;
+  readonly #context: LaneContext;
   #polls = 0;
 
-  constructor(source: Source, values: Float64Array) {
+  constructor(source: Source, values: Float64Array, context: LaneContext) {
     this.#source = source;
     this.#values = values;
+    this.#context = context;
     this.fds = source.fds;
     this.report = { ...source.report, udpPort: source.udpPort };
   }
@@ -71,7 +77,9 @@ class PublishedSource implements Pollable {
   poll(budget: number): number {
     this.#polls = (this.#polls + 1) & PUBLISH_POLLS_MASK;
     if (this.#polls === 0) this.#publish();
-    return this.#source.poll(budget);
+    const work = this.#source.poll(budget);
+    if (work === 0 && this.#source.ended === true) this.#context.stop();
+    return work;
   }
 
   arm(): boolean {

@@ -43,6 +43,8 @@ export interface Source extends Pollable, Disposable {
   readonly maxReplyLen: number;
   /** where replies are written; {@link Source.reply} returns an offset into it */
   readonly replyView: DataView;
+  /** no payload will ever come again, as at the end of a capture; absent where one may always come */
+  readonly ended?: boolean;
 
   /**
    * Makes room for an answer to the sender of the payload in hand; only inside `onPayload`.
