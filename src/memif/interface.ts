@@ -140,6 +140,8 @@ export class MemifInterface implements Disposable {
       const count = queues[index]!.rx(burst);
       if (count > 0) {
         this.#current = index;
+        // Chunks that go on to another interface of the memory never come by recycle().
+        if (index < this.#lenders.length) this.#top(this.#lenders[index]!);
         return count;
       }
       if (count < 0) {
@@ -199,6 +201,8 @@ export class MemifInterface implements Disposable {
       this.#unflushed[i] = 0;
       if (queues[i]!.wantsInterrupt()) this.#ring(i);
     }
+    // Another interface of the memory may need what was sent.
+    if (this.memory.pool.free < this.#spare.capacity) this.#reap();
   }
 
   /** Gives the chunks of `burst` back, as a client to the peer to be filled anew. Empties the burst. @hot */
@@ -207,10 +211,7 @@ export class MemifInterface implements Disposable {
     burst.count = 0;
     const lent = this.#lenders.length === 0 ? 0 : this.#lenders[this.#current]!.lend(burst.addr, 0, count);
     this.memory.pool.putFrom(burst.addr, lent, count - lent);
-    for (let i = 0; i < this.#lenders.length; i++) {
-      const lender = this.#lenders[i]!;
-      if (lender.lacking > lender.size >>> 1) this.#refill(lender);
-    }
+    for (let i = 0; i < this.#lenders.length; i++) this.#top(this.#lenders[i]!);
   }
 
   /** Asks to be woken, and tells whether nothing waits. */
@@ -311,6 +312,11 @@ export class MemifInterface implements Disposable {
         return;
       }
     }
+  }
+
+  /** Lends the peer more when it has less than half of what it may have. */
+  #top(lender: ClientQueue): void {
+    if (lender.lacking > lender.size >>> 1) this.#refill(lender);
   }
 
   /** Lends the peer what it lacks, of what is free. */
