@@ -1,4 +1,4 @@
-import type { FlowSpec } from '../bpf/index.ts';
+import type { FlowMetadata, FlowSpec } from '../bpf/index.ts';
 import type { Umem, XdpInterfaceSpec } from '../xdp/index.ts';
 import { OptionReader, type PortSpec } from './portSpec.ts';
 import { XdpPort } from './xdpPort.ts';
@@ -24,6 +24,8 @@ const OPTIONS = [
   'hugepages',
   'multibuffer',
   'timestamps',
+  'hash',
+  'vlan',
   'busypoll',
   'promiscuous',
   'group',
@@ -45,7 +47,6 @@ export function openXdpPort(spec: PortSpec, { flows = [], strict, umem }: XdpPor
   }
   const reader = new OptionReader(spec);
   const memory = umemOptions(reader);
-  const timestamp = reader.choice('timestamps', ['hardware', 'kernel']);
   const chosen: { [Key in keyof XdpInterfaceSpec]?: XdpInterfaceSpec[Key] | undefined } = {
     queues: reader.integers('queue'),
     mode: reader.choice('mode', ['auto', 'zerocopy', 'copy']),
@@ -55,7 +56,7 @@ export function openXdpPort(spec: PortSpec, { flows = [], strict, umem }: XdpPor
     // A umem that is given was made by these options.
     ...(umem === undefined ? memory : { umem }),
     multiBuffer: reader.flag('multibuffer'),
-    metadata: timestamp && { timestamp },
+    metadata: metadataOptions(reader, spec.text),
     busyPoll: reader.flag('busypoll'),
     promiscuous: reader.flag('promiscuous'),
     groups: reader.text('group')?.split(','),
@@ -72,6 +73,21 @@ export function openXdpPort(spec: PortSpec, { flows = [], strict, umem }: XdpPor
   }
   const given = Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== undefined));
   return new XdpPort({ ...(given as Partial<XdpInterfaceSpec>), interface: spec.target, flows }, spec.text);
+}
+
+/** What is to be told of each frame; undefined for nothing, which leaves the time to the lane. @throws TypeError */
+function metadataOptions(reader: OptionReader, text: string): FlowMetadata | undefined {
+  const timestamp = reader.choice('timestamps', ['hardware', 'kernel', 'lane']);
+  const hash = reader.flag('hash') ?? false;
+  const vlan = reader.flag('vlan') ?? false;
+  const asked = hash || vlan;
+  if (timestamp === 'lane' && asked) {
+    throw new TypeError(
+      `Cannot open ${text}: hash and vlan come with the kernel's time; leave timestamps=lane out`,
+    );
+  }
+  if (timestamp === 'lane' || !(timestamp || asked)) return undefined;
+  return { timestamp: timestamp ?? 'kernel', hash, vlan };
 }
 
 /** What a spec says about the packet memory itself; undefined where it says nothing. */

@@ -20,6 +20,8 @@ export class XdpPort implements Port {
   readonly maxPieceLen: number;
   readonly regions: readonly Region[];
   readonly fds: readonly number[];
+  /** whose clock fills `timestampNs` of a burst that has it */
+  readonly timestampSource: XdpInterface['timestampSource'];
   /** the interface behind the port: modes, flow counters, sockets */
   readonly interface: XdpInterface;
   readonly #sockets: readonly XdpSocket[];
@@ -34,6 +36,7 @@ export class XdpPort implements Port {
     const { info, sockets } = opened;
     this.spec = text;
     this.interface = opened;
+    this.timestampSource = opened.timestampSource;
     this.report = {
       via: 'xdp',
       accelerated: true,

@@ -47,10 +47,19 @@ const rings: Readonly<Record<RingName, RingLayout>> = {
   },
 };
 
-/** Refuses a ring size that is no power of two. @throws RangeError */
+/**
+ * Refuses a ring size that is no power of two, or too large.
+ *
+ * NB: the fill ring has twice the rx ring's slots, and whoever asked for an rx ring is to hear of that.
+ *
+ * @throws RangeError
+ */
 export function checkRingSize(name: RingName, size: number): void {
-  if (!Number.isInteger(size) || size < 1 || size > 2 ** 24 || (size & (size - 1)) !== 0) {
-    throw new RangeError(`Cannot size ${name} ring: size must be a power of two up to 2^24, got ${size}`);
+  const bits = name === 'rx' ? 23 : 24;
+  if (!Number.isInteger(size) || size < 1 || size > 2 ** bits || (size & (size - 1)) !== 0) {
+    throw new RangeError(
+      `Cannot size ${name} ring: size must be a power of two up to 2^${bits}, got ${size}`,
+    );
   }
 }
 

@@ -1,5 +1,6 @@
-import { type InterfaceInfo, SystemError } from '../sys/index.ts';
+import { type InterfaceInfo, MAX_REGION_LEN, SystemError } from '../sys/index.ts';
 import type { UnopenedQueue, XdpInterfaceSpec } from './interfaceSpec.ts';
+import { checkRingSize } from './mapRing.ts';
 import type { RxClock } from './rxMetadata.ts';
 import { XdpSocket } from './socket.ts';
 import { DEFAULT_RING_SIZE } from './socketSpec.ts';
@@ -99,11 +100,20 @@ function clockOf({ metadata }: XdpInterfaceSpec): RxClock {
 }
 
 function makeUmem(spec: XdpInterfaceSpec, queue: number): Umem {
-  const { rxSize = DEFAULT_RING_SIZE, txSize = DEFAULT_RING_SIZE, strict = false } = spec;
+  const { rxSize = DEFAULT_RING_SIZE, txSize = DEFAULT_RING_SIZE, chunkLen = 2048, strict = false } = spec;
+  checkRingSize('rx', rxSize);
+  checkRingSize('tx', txSize);
+  // The fill ring holds twice the rx ring; the other chunks are for sending and for the burst in hand.
+  const chunkCount = 2 * rxSize + txSize;
+  if (chunkCount * chunkLen > MAX_REGION_LEN) {
+    throw new RangeError(
+      `Cannot open ${spec.interface}: an rx ring of ${rxSize} and a tx ring of ${txSize} need ${chunkCount} chunks of ` +
+        `${chunkLen} bytes, and a umem is at most 2 GiB - 1`,
+    );
+  }
   return new Umem({
-    // The fill ring holds twice the rx ring; the other chunks are for sending and for the burst in hand.
-    chunkCount: 2 * rxSize + txSize,
-    chunkLen: spec.chunkLen ?? 2048,
+    chunkCount,
+    chunkLen,
     unaligned: spec.unaligned ?? false,
     headroom: spec.headroom ?? 0,
     txMetadata: spec.txMetadata ?? false,
