@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { FLOW_OUTCOMES } from '../../src/bpf/index.ts';
 import { orderErrorHelp, orderErrorNames, UdpSource } from '../../src/order/index.ts';
 import { LoopPort, openPort } from '../../src/port/index.ts';
 import { hints, NetworkNamespace, withNetns } from '../../src/sys/index.ts';
 import { frameErrorHelp, frameErrorNames } from '../../src/wire/index.ts';
 import { requireRoot } from '../support/requirements.ts';
+import { rowsBelow } from './tables.ts';
 
 // The tables of docs/errors.md against the sources that they name. After a change of those:
 //
@@ -14,16 +14,6 @@ import { requireRoot } from '../support/requirements.ts';
 
 const page = new URL('../../docs/errors.md', import.meta.url);
 const cell = (text: string): string => text.replaceAll('|', '\\|');
-
-/** The rows of the table below a heading. */
-function rowsBelow(text: string, heading: string): string[] {
-  const [, section = ''] = text.split(`\n## ${heading}\n`);
-  return section
-    .split('\n## ')[0]!
-    .split('\n')
-    .filter((line) => line.startsWith('| '))
-    .slice(1);
-}
 
 /** Compares a table with its source, or writes it. */
 function sameTable(heading: string, wanted: readonly string[]): void {
@@ -85,10 +75,4 @@ test('docs/errors.md has every reason to lose a frame of xdp:', (t) => {
   using namespace = NetworkNamespace.create();
   using port = withNetns(namespace, () => openPort('xdp:lo', { flows: [{ port: 9000 }] }));
   assert.deepEqual(lostBy('`xdp:`'), Object.keys(port.statistics().drops));
-});
-
-test('docs/xdp.md has every outcome of the flow program', () => {
-  const text = readFileSync(new URL('../../docs/xdp.md', import.meta.url), 'utf8');
-  const listed = rowsBelow(text, 'What the program does').map((row) => /`(\w+)`/.exec(row)?.[1]);
-  assert.deepEqual(listed, [...FLOW_OUTCOMES]);
 });
