@@ -34,7 +34,10 @@ export function gatewayCommand(): Command {
     .description('forward flows that arrive on one port to other ports, until interrupted')
     .requiredOption('--from <spec>', 'where the flows arrive: xdp:IFACE')
     .addOption(
-      new Option('--to <spec>', 'who gets the flows that follow, such as memif:PATH?role=server; repeat')
+      new Option(
+        '--to <spec>',
+        'who gets the flows that follow, such as memif:PATH?mode=0660&secretFile=PATH; repeat',
+      )
         .argParser((to: string) => addDestination(destinations, to))
         .makeOptionMandatory(),
     )

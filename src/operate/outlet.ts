@@ -1,6 +1,6 @@
 import { Burst, copyDescriptor } from '../core/index.ts';
 import { sendOrDrop } from '../lane/index.ts';
-import type { Port } from '../port/index.ts';
+import { MemifPort, type Port } from '../port/index.ts';
 import { FrameCopy } from './frameCopy.ts';
 
 /** What an {@link Outlet} counts, by the names under which a reading shows it; `sent` comes first. */
@@ -102,7 +102,7 @@ export class Outlet {
     return this.#giveBack(reason);
   }
 
-  /** Counts a frame that may not be sent. @returns false @hot */
+  /** Counts a frame that may not be sent. @returns false */
   deny(): boolean {
     return this.#drop(NOT_ALLOWED);
   }
@@ -122,7 +122,7 @@ export class Outlet {
     if (unsent > 0) this.counters[this.connected ? FULL : NOT_CONNECTED]! += unsent;
   }
 
-  /** Has a port that was asked to send before go on. @throws SystemError once the port is gone @hot */
+  /** Has a port that was asked to send before go on. @throws SystemError once the port is gone */
   flush(): void {
     this.#port.flush();
   }
@@ -134,7 +134,7 @@ export class Outlet {
     this.burst.clear();
   }
 
-  /** Counts a frame for a port that is gone. @hot */
+  /** Counts a frame for a port that is gone. */
   countLost(): void {
     this.counters[LOST]! += 1;
   }
@@ -159,5 +159,6 @@ export class Outlet {
 
 /** Who can tell whether a port has a peer; undefined where there is no such thing, as on an interface. */
 function peerOf(port: Port & Partial<Peer>): Peer | undefined {
+  if (port instanceof MemifPort) return port.interface;
   return port.connected === undefined ? undefined : (port as Peer);
 }
