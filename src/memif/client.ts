@@ -1,6 +1,6 @@
 import { errnoName, MAX_REGION_LEN, SystemError, UnixSocket } from '../sys/index.ts';
 import { ClientHandshake, type ClientHandshakeSpec } from './clientHandshake.ts';
-import { Endpoint, type EndpointSpec, HANDSHAKE_TIMEOUT_NS, Ready } from './endpoint.ts';
+import { Endpoint, type EndpointSpec, Ready } from './endpoint.ts';
 import { LentMemory, type SharedPackets } from './lentMemory.ts';
 import { encodeSecret } from './protocol.ts';
 import { MAX_LOG2_RING_SIZE } from './ring.ts';
@@ -96,7 +96,7 @@ export class MemifClient extends Endpoint {
     });
     this.#session = new Session(socket, handshake, { keeps: () => false, close: () => lent?.close() });
     this.epoll.add(socket.fd, Ready.channel);
-    this.timer.arm(HANDSHAKE_TIMEOUT_NS);
+    this.timer.arm(this.handshakeTimeoutNs);
   }
 
   #giveUp(session: Session, reason: string): void {

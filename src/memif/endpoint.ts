@@ -12,12 +12,11 @@ export interface EndpointSpec {
   readonly id?: number;
   /** of 1 to 24 bytes; DPDK and VPP use 23 of them. Default none */
   readonly secret?: string | Uint8Array;
+  /** time that a peer has for its whole handshake; default 3 s */
+  readonly handshakeTimeoutNs?: number;
   /** of this interface, for the peer; default `barewire` [at most 31 bytes] */
   readonly name?: string;
 }
-
-/** Time that a peer has for its whole handshake. */
-export const HANDSHAKE_TIMEOUT_NS = 3e9;
 
 /** What {@link Epoll.wait} tells apart. */
 export const Ready = { timer: 1, listener: 2, channel: 4 } as const;
@@ -28,6 +27,7 @@ export abstract class Endpoint implements MemifEndpoint {
   readonly path: string;
   protected readonly epoll: Epoll;
   protected readonly timer: TimerFd;
+  protected readonly handshakeTimeoutNs: number;
   protected readonly refusals: ReasonCounts = new ReasonCounts();
   readonly #disconnects = new ReasonCounts();
   #connects = 0;
@@ -37,7 +37,7 @@ export abstract class Endpoint implements MemifEndpoint {
   #closed = false;
 
   /** @throws RangeError when id or name is none */
-  constructor({ path, id = 0, name = '' }: EndpointSpec) {
+  constructor({ path, id = 0, name = '', handshakeTimeoutNs = 3e9 }: EndpointSpec) {
     if (!Number.isInteger(id) || id < 0 || id > 0xffff_ffff) {
       throw new RangeError(`Cannot use memif id: want 0 to 4294967295, got ${id}`);
     }
@@ -45,6 +45,7 @@ export abstract class Endpoint implements MemifEndpoint {
       throw new RangeError(`Cannot use memif name: want at most ${NAME_LEN - 1} bytes, got ${name}`);
     }
     this.path = path;
+    this.handshakeTimeoutNs = handshakeTimeoutNs;
     using cleanup = new DisposableStack();
     this.epoll = cleanup.use(new Epoll(`memif ${path}`));
     this.timer = cleanup.use(new TimerFd(`memif ${path}`));

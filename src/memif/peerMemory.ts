@@ -8,10 +8,13 @@ import {
   setNonblocking,
 } from '../sys/index.ts';
 
+/** Unit of a file's `blocks`, whatever its file system. [bytes] @source inode(7) */
+const BLOCK_LEN = 512;
+
 /** What a server takes from a client. */
 export interface PeerMemorySpec {
-  /** longest region [bytes] */
-  readonly maxRegionLen: number;
+  /** of all regions together [bytes] */
+  readonly maxMemoryLen: number;
   /** take memory too that the client could take away, and kill us by SIGBUS */
   readonly trustPeer: boolean;
 }
@@ -36,6 +39,7 @@ export class PeerMemory implements RegionKeeper, Disposable {
   readonly #spec: PeerMemorySpec;
   readonly #regions: MappedFile[] = [];
   readonly #interrupts: Fd[] = [];
+  #len = 0;
 
   /** Maps nothing yet. */
   constructor(spec: PeerMemorySpec) {
@@ -49,9 +53,9 @@ export class PeerMemory implements RegionKeeper, Disposable {
 
   /** Maps a region and closes its descriptor, which is needed no more. @returns why not, if not */
   addRegion(fd: Fd, len: number): string | undefined {
-    const longest = Math.min(this.#spec.maxRegionLen, MAX_REGION_LEN);
+    const room = this.#spec.maxMemoryLen - this.#len;
     if (len < 1) return 'empty region';
-    if (len > longest) return `region longer than ${longest} bytes`;
+    if (len > Math.min(room, MAX_REGION_LEN)) return 'too much memory';
     try {
       const shaky = this.#spec.trustPeer ? undefined : sealAgainstShrinking(fd.fd);
       if (shaky !== undefined) return shaky;
@@ -59,7 +63,10 @@ export class PeerMemory implements RegionKeeper, Disposable {
       const file = fstatSync(fd.fd);
       if (!file.isFile()) return 'region is no file';
       if (file.size < len) return 'region longer than its memory';
-      this.#regions.push(new MappedFile(fd.fd, len, 0, 'region of a memif peer'));
+      // NB: holes are left to their first touch: filling gigabytes of them would take its time, and our memory.
+      const whole = file.blocks * BLOCK_LEN >= len;
+      this.#regions.push(new MappedFile(fd.fd, len, 0, 'region of a memif peer', whole));
+      this.#len += len;
     } catch (error) {
       return cannot('map region', error);
     }

@@ -1,5 +1,5 @@
 import { MAX_REGION_LEN, nowNs, UnixListener } from '../sys/index.ts';
-import { Endpoint, type EndpointSpec, HANDSHAKE_TIMEOUT_NS, Ready } from './endpoint.ts';
+import { Endpoint, type EndpointSpec, Ready } from './endpoint.ts';
 import { PeerMemory, type PeerMemorySpec } from './peerMemory.ts';
 import { encodeSecret } from './protocol.ts';
 import { ServerHandshake, type ServerHandshakeSpec } from './serverHandshake.ts';
@@ -13,8 +13,8 @@ export interface MemifServerSpec extends EndpointSpec {
   readonly maxQueues?: number;
   /** 1 to 256; default 16 */
   readonly maxRegions?: number;
-  /** of one region; default 2^31 - 1 [bytes] */
-  readonly maxRegionLen?: number;
+  /** memory taken from a client, all regions together; default 2^31 - 1 [bytes] */
+  readonly maxMemoryLen?: number;
   /**
    * Take memory that the client could take away, by which it could kill this process (SIGBUS): that of DPDK with
    * `zero-copy=yes` and of VPP on huge pages. Default false: only what can be sealed against shrinking.
@@ -47,14 +47,14 @@ export class MemifServer extends Endpoint {
   /** @throws SystemError EADDRINUSE when somebody listens there; RangeError when a value is out of bounds */
   constructor(spec: MemifServerSpec) {
     const { path, mode, id = 0, secret, name = 'barewire', trustPeer = false } = spec;
-    const { maxQueues = 8, maxRegions = 16, maxRegionLen = MAX_REGION_LEN } = spec;
+    const { maxQueues = 8, maxRegions = 16, maxMemoryLen = MAX_REGION_LEN } = spec;
     checkRange('maxQueues', maxQueues, 256);
     checkRange('maxRegions', maxRegions, 256);
-    checkRange('maxRegionLen', maxRegionLen, MAX_REGION_LEN);
+    checkRange('maxMemoryLen', maxMemoryLen, 2 ** 40);
     const hidden = secret === undefined ? undefined : encodeSecret(secret);
     super(spec);
     this.#spec = { application: 'barewire', interfaceName: name, id, secret: hidden, maxQueues, maxRegions };
-    this.#memorySpec = { maxRegionLen, trustPeer };
+    this.#memorySpec = { maxMemoryLen, trustPeer };
     using cleanup = new DisposableStack();
     cleanup.use(this.epoll);
     cleanup.use(this.timer);
@@ -96,7 +96,7 @@ export class MemifServer extends Endpoint {
       const handshake = new ServerHandshake(this.#spec, memory, () => this.#busy());
       const session = new Session(socket, handshake, memory);
       if (session.end === undefined) this.epoll.add(session.fd, Ready.channel);
-      const candidate = { session, handshake, deadlineNs: nowNs() + HANDSHAKE_TIMEOUT_NS };
+      const candidate = { session, handshake, deadlineNs: nowNs() + this.handshakeTimeoutNs };
       this.#candidates.push(candidate);
       if (session.end !== undefined) this.#refuse(candidate, session.end);
       this.#setTimer();

@@ -107,9 +107,13 @@ export class MappedFile implements Disposable {
   readonly #what: string;
   #open = true;
 
-  /** @param offset - where in the file; kernel rings name themselves by it [bytes] */
-  constructor(fd: number, len: number, offset: number, what: string) {
-    const ptr = libc.mmap(0, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, offset);
+  /**
+   * @param offset - where in the file; kernel rings name themselves by it [bytes]
+   * @param populate - map all pages now, so that hot code meets no page fault; otherwise each on its first touch
+   */
+  constructor(fd: number, len: number, offset: number, what: string, populate = true) {
+    const flags = MAP_SHARED | (populate ? MAP_POPULATE : 0);
+    const ptr = libc.mmap(0, len, PROT_READ | PROT_WRITE, flags, fd, offset);
     if (ptr === -1) throw new SystemError('Cannot map', { syscall: 'mmap', subject: what });
     this.ptr = ptr;
     this.len = len;
