@@ -8,6 +8,7 @@ const codeByErrno = new Map<number, string>([
   [constants.errno.EOPNOTSUPP, 'EOPNOTSUPP'],
   [524, 'ENOTSUPP'],
   [66, 'EREMOTE'],
+  [77, 'EBADFD'],
   [108, 'ESHUTDOWN'],
   [123, 'ENOMEDIUM'],
 ]);

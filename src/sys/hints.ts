@@ -137,6 +137,31 @@ export const hints: readonly Hint[] = [
     hint: 'Promiscuous mode needs CAP_NET_RAW: run as root',
   },
   {
+    syscall: 'open(/dev/net/tun)',
+    code: 'ENOENT',
+    hint: 'The tun driver is not loaded, or this container has no device for it: `modprobe tun` on the host, `mknod /dev/net/tun c 10 200` in the container',
+  },
+  {
+    syscall: 'ioctl(TUNSETIFF)',
+    code: 'EPERM',
+    hint: 'Making a tap interface needs CAP_NET_ADMIN: run as root, or have root make one for you with `ip tuntap add IFACE mode tap user USER`',
+  },
+  {
+    syscall: 'ioctl(TUNSETIFF)',
+    code: 'EBUSY',
+    hint: 'Another program, or this one, has the tap interface open already: close it there or choose another name',
+  },
+  {
+    syscall: 'ioctl(TUNSETIFF)',
+    code: 'EINVAL',
+    hint: 'The interface of that name is no tap, or one of several queues: `ip -details link show IFACE` tells',
+  },
+  {
+    syscall: 'readv(tap)',
+    code: 'EBADFD',
+    hint: 'The interface was removed: open the port again',
+  },
+  {
     syscall: 'netlink(RTM_NEWLINK)',
     code: 'EEXIST',
     hint: 'This network namespace has an interface of that name: `ip link` lists them',
