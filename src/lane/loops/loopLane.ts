@@ -3,6 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { openPorts, type Port } from '../../port/index.ts';
 import { formatMac } from '../../wire/index.ts';
 import type { LaneContext, LaneProgram } from '../laneSpec.ts';
+import { EndWatch } from './endWatch.ts';
 import { L2Forward } from './l2Forward.ts';
 import { buildLoopFrame } from './loopFrame.ts';
 import type { LoopPortReport, LoopReading, LoopReport } from './loopReading.ts';
@@ -22,8 +23,12 @@ export interface LoopLaneData {
 
 const DEFAULT_INTERVAL_MS = 50;
 
-/** Opens the ports and makes the loops over them: one, or with two ports one for each direction. */
-export function createLane({ nowNs }: LaneContext, { spec, readings }: LoopLaneData): LaneProgram {
+/**
+ * Opens the ports and makes the loops over them: one, or with two ports one for each direction.
+ *
+ * A loop that receives ends by itself when its ports are at their end.
+ */
+export function createLane({ nowNs, stop }: LaneContext, { spec, readings }: LoopLaneData): LaneProgram {
   using opening = new DisposableStack();
   const { udpPort = DEFAULT_UDP_PORT, strict = false, intervalMs = DEFAULT_INTERVAL_MS } = spec;
   const { ports, reasons } = opening.use(openPorts(spec.ports, { flows: [{ port: udpPort }], strict }));
@@ -32,10 +37,13 @@ export function createLane({ nowNs }: LaneContext, { spec, readings }: LoopLaneD
   const read = (): LoopReading => readLoops(ports, loops, nowNs());
   let last: LoopReading;
   const fds = [...new Set(loops.flatMap((loop) => loop.fds))];
+  const ends = spec.verb !== 'txonly' && EndWatch.isFor(ports);
+  const watches = ends ? [new EndWatch(ports, stop)] : [];
   const tell = (): void => readings.postMessage(read());
   return {
-    pollables: [...loops, new LoopReporter(fds, intervalMs * 1e6, nowNs, tell)],
+    pollables: [...loops, ...watches, new LoopReporter(fds, intervalMs * 1e6, nowNs, tell)],
     report: (): LoopReport => ({
+      startNs: nowNs(),
       ports: ports.map(reportOf),
       copies: loops.some((loop) => loop instanceof L2Forward && loop.copies),
       reasons: [...reasons, ...ports.flatMap(({ report }) => report.reasons)],

@@ -27,6 +27,8 @@ export interface LoopPortReport {
 
 /** How a loop runs. */
 export interface LoopReport {
+  /** when it began, with all counters at 0 [monotonic ns] */
+  readonly startNs: number;
   readonly ports: readonly LoopPortReport[];
   /** frames are copied from one port to the other, which share no memory */
   readonly copies: boolean;

@@ -10,13 +10,15 @@ import { checkLoopSpec, type LoopSpec } from './loopSpec.ts';
 export interface RunningLoop extends AsyncDisposable {
   readonly report: LoopReport;
   /**
-   * Resolves with the first reading made after a moment.
+   * Resolves with the first reading made after a moment; never once the loop has ended.
    *
    * @param afterNs - now unless told [monotonic ns]
-   * @throws what ended the lane, should it end by itself
+   * @throws what ended the lane, should an error have
    */
   next(afterNs?: number): Promise<LoopReading>;
-  /** Stops it. @returns what it counted in all @throws what ended the lane, had it ended by itself */
+  /** resolves when the lane is gone: after {@link RunningLoop.stop}, or as its ports are at their end */
+  readonly ended: Promise<void>;
+  /** Stops it. @returns what it counted in all @throws what ended the lane, should an error have */
   stop(): Promise<LoopReading>;
 }
 
@@ -44,7 +46,8 @@ export async function runLoop(spec: LoopSpec): Promise<RunningLoop> {
     readings.close();
     throw error;
   });
-  const failed = lane.done.then(() => new Promise<never>(() => {}));
+  const ended = lane.done.then(() => {});
+  const failed = ended.then(() => new Promise<never>(() => {}));
   // Whoever waits for a reading or stops the loop hears of an error.
   failed.catch(() => {});
   const end = async (): Promise<void> => {
@@ -54,6 +57,7 @@ export async function runLoop(spec: LoopSpec): Promise<RunningLoop> {
   const report = lane.programReport as LoopReport;
   return {
     report: { ...report, reasons: [...report.reasons, ...lane.report.reasons] },
+    ended,
     next: (afterNs = nowNs()) => Promise.race([nextReading(readings, afterNs), failed]),
     stop: async () => {
       await end();

@@ -52,6 +52,8 @@ export type LoopOutput = (event: LoopStart | LoopSample) => void;
 /** The bursts of a sweep. [frames] */
 export const sweepBursts: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
+/** How far a loop is when it begins. */
+const NOTHING = { rxFrames: 0, rxBytes: 0, txFrames: 0, txBytes: 0, untagged: 0, drops: {} } as const;
 /** V8 compiles the loop, and the caches fill. [s] */
 const WARM_UP = 0.5;
 /** A sweep's samples are short. [ms] */
@@ -88,8 +90,10 @@ export async function sampleLoop(
     const ended = new AbortController();
     const loading =
       load === undefined ? undefined : keepLoading(load, AbortSignal.any([signal, ended.signal]));
+    const readings = new Readings(loop, signal);
     try {
-      await sampleBurst(loop, burst, options, output, signal);
+      if (sweep) await sampleBurst(readings, burst, options, output);
+      else await sampleSeconds(readings, burst, options, output);
     } finally {
       ended.abort();
       await loading;
@@ -97,34 +101,81 @@ export async function sampleLoop(
   }
 }
 
+/** One sample for a burst of a sweep. */
 async function sampleBurst(
-  loop: RunningLoop,
+  readings: Readings,
   burst: number,
-  { sweep, seconds = sweep ? 1 : Number.POSITIVE_INFINITY, load }: SampleLoopOptions,
+  { seconds = 1 }: SampleLoopOptions,
   output: LoopOutput,
-  signal: AbortSignal,
 ): Promise<void> {
-  const aborted = new Promise<undefined>((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
-  const next = (afterNs?: number): Promise<LoopReading | undefined> =>
-    Promise.race([loop.next(afterNs), aborted]);
-  if (sweep || load !== undefined) await sleep(WARM_UP * 1e3, undefined, { signal }).catch(() => {});
-  const first = await next();
+  await readings.sleep(WARM_UP);
+  const first = await readings.next();
+  const last = first && (await readings.next(first.atNs + seconds * 1e9));
+  if (last !== undefined) output(sampleOf(`${burst}`, burst, first!, last));
+  else if (!readings.aborted) {
+    throw new Error(`Cannot measure bursts of ${burst}: nothing more arrives, the port is at its end`);
+  }
+}
+
+/** A sample for each second, and one for all of them. */
+async function sampleSeconds(
+  readings: Readings,
+  burst: number,
+  { seconds = Number.POSITIVE_INFINITY, load }: SampleLoopOptions,
+  output: LoopOutput,
+): Promise<void> {
+  if (load !== undefined) await readings.sleep(WARM_UP);
+  const first = load === undefined ? readings.start : await readings.next();
   if (first === undefined) return;
   const endNs = first.atNs + seconds * 1e9;
   let last = first;
   for (let second = 1; last.atNs < endNs; second++) {
-    const untilNs = sweep ? endNs : Math.min(first.atNs + second * 1e9, endNs);
-    const now = await next(untilNs - 1);
-    if (now === undefined) break;
-    output(sampleOf(sweep ? `${burst}` : `${second}`, burst, last, now));
+    const now = await readings.next(Math.min(first.atNs + second * 1e9, endNs));
+    if (now === undefined) {
+      last = await readings.stop();
+      break;
+    }
+    output(sampleOf(`${second}`, burst, last, now));
     last = now;
   }
-  if (sweep) return;
-  if (signal.aborted) last = await loop.stop();
   output(sampleOf('all', burst, first, last));
+}
+
+/** The readings of a loop, until it ends or the user wants no more. */
+class Readings {
+  /** when the loop began */
+  readonly start: LoopReading;
+  readonly #loop: RunningLoop;
+  readonly #signal: AbortSignal;
+  readonly #over: Promise<undefined>;
+
+  constructor(loop: RunningLoop, signal: AbortSignal) {
+    const aborted = new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    this.start = { ...NOTHING, atNs: loop.report.startNs };
+    this.#loop = loop;
+    this.#signal = signal;
+    this.#over = Promise.race([aborted, loop.ended]).then(() => undefined);
+  }
+
+  get aborted(): boolean {
+    return this.#signal.aborted;
+  }
+
+  /** The first reading from a moment on, now unless told; undefined when it is over. [monotonic ns] */
+  next(fromNs?: number): Promise<LoopReading | undefined> {
+    return Promise.race([this.#loop.next(fromNs === undefined ? undefined : fromNs - 1), this.#over]);
+  }
+
+  async sleep(seconds: number): Promise<void> {
+    await Promise.race([sleep(seconds * 1e3, undefined, { ref: false }), this.#over]);
+  }
+
+  stop(): Promise<LoopReading> {
+    return this.#loop.stop();
+  }
 }
 
 async function keepLoading(load: (seconds: number) => Promise<unknown>, until: AbortSignal): Promise<void> {
