@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { PORT_SCHEMES } from '../port/index.ts';
 import { openSource } from './openSource.ts';
 
 const handler = { onPayload: (): void => {}, onBurstEnd: (): void => {} };
 
 test('openSource() names every scheme, udp: included, when it knows none of that name', () => {
+  const known = ['udp', ...PORT_SCHEMES].map((scheme) => `${scheme}:`).join(', ');
   assert.throws(() => openSource('carrier:pigeon', handler, { udpPort: 9000 }), {
     name: 'TypeError',
-    message: 'Cannot open carrier:pigeon: no source "carrier:"; there are udp:, xdp:, loop:',
+    message: `Cannot open carrier:pigeon: no source "carrier:"; there are ${known}`,
   });
 });
 

@@ -149,7 +149,7 @@ describe('receiving orders on an interface of the user', () => {
       ['xdp:vb?queue=7', /vb queue 7: it has queues 0 to 0/],
       ['xdp:vb?rx=1000', /power of two/],
       ['udp:not-an-address', /not-an-address/],
-      ['carrier:pigeon', /no source "carrier:"; there are udp:, xdp:, loop:/],
+      ['carrier:pigeon', /no source "carrier:"; there are udp:, xdp:, /],
     ];
     for (const [via, message] of cases) {
       const child = withNetns(veth.b.namespace, () =>
