@@ -51,11 +51,14 @@ const ret = (k: number): Instruction => [BPF_RET, 0, 0, k];
 const equal = (k: number, jt: number, jf: number): Instruction => [BPF_JMP | BPF_JEQ, jt, jf, k];
 const jump = (count: number): Instruction => [BPF_JMP | BPF_JA, 0, 0, count];
 
+/** A program that keeps nothing. */
+export const DROP_ALL: Uint8Array<ArrayBuffer> = encode([ret(0)]);
+
 /**
  * Writes a classic BPF program that keeps frames with UDP datagrams to these destinations, and no others.
  *
- * The kernel has taken the outer VLAN tag off before it runs; one more tag is stepped over. It looks for what an IPv6
- * packet with extension headers carries no further than that: such a packet is kept, and left to whoever parses it.
+ * The kernel has taken the outer VLAN tag off before it runs; one more tag is stepped over. Of an IPv6 packet with
+ * extension headers it looks behind one: when UDP or another follows, the packet is kept, and left to whoever parses it.
  *
  * @returns an array of struct sock_filter, `sock_filter.sizeof` bytes each
  * @throws RangeError when there are more destinations than one program can tell apart
@@ -125,11 +128,18 @@ function overIpv4(ip: number, destinations: readonly UdpDestination[]): Instruct
 }
 
 function overIpv6(ip: number, destinations: readonly UdpDestination[]): Instruction[] {
+  // Each kind begins with what follows it.
+  const behindExtension = [
+    load(BPF_B, ip + IPV6_LEN),
+    ...[UDP, ...IPV6_EXTENSIONS].flatMap((next) => [equal(next, 0, 1), ret(WHOLE)]),
+    ret(0),
+  ];
   return [
     load(BPF_B, ip + IPV6_NEXT),
-    ...IPV6_EXTENSIONS.flatMap((next) => [equal(next, 0, 1), ret(WHOLE)]),
-    equal(UDP, 1, 0),
+    ...IPV6_EXTENSIONS.map((next, i) => equal(next, IPV6_EXTENSIONS.length + 1 - i, 0)),
+    equal(UDP, behindExtension.length + 1, 0),
     ret(0),
+    ...behindExtension,
     ...destinations.flatMap(({ port, address }) =>
       judge(load(BPF_H, ip + IPV6_LEN + 2), port, ip + IPV6_DESTINATION, address),
     ),

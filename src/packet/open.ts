@@ -1,4 +1,4 @@
-import { addressOf, libc } from '../ffi/index.ts';
+import { libc } from '../ffi/index.ts';
 import {
   capabilityHint,
   check,
@@ -24,21 +24,20 @@ import {
   PACKET_VERSION,
   PROT_READ,
   PROT_WRITE,
-  SO_ATTACH_FILTER,
   SO_SNDBUF,
   SO_SNDBUFFORCE,
   SOCK_CLOEXEC,
   SOCK_RAW,
   SOL_PACKET,
   SOL_SOCKET,
-  sock_filter,
-  sock_fprog,
   sockaddr_ll,
   TPACKET_V2,
   tpacket_req,
 } from '../sys/uapi/index.ts';
+import { filterSocket } from './filterSocket.ts';
 import { flowFilter, type UdpDestination } from './flowFilter.ts';
 import { blockLen, type PacketLayout, packetLayout } from './layout.ts';
+import { quietSocket } from './quietSocket.ts';
 import type { PacketSocketSpec } from './socketSpec.ts';
 
 /** What the kernel counts for a frame on its way beside its bytes: struct sk_buff, headers. [bytes] */
@@ -60,7 +59,7 @@ export interface OpenedPacketSocket {
  * Opens a packet socket, sets it up and binds it, in this order: of protocol 0 it receives nothing before.
  *
  * @throws RangeError when a size is out of range, or there are too many flows
- * @throws SystemError EPERM without CAP_NET_RAW, ENODEV, ENOMEM; with subject and hint
+ * @throws SystemError EPERM without CAP_NET_RAW, ENODEV, ENOMEM, under `strict` EADDRINUSE; with subject and hint
  */
 export function openPacketSocket(spec: PacketSocketSpec): OpenedPacketSocket {
   const name = spec.interface;
@@ -83,7 +82,9 @@ export function openPacketSocket(spec: PacketSocketSpec): OpenedPacketSocket {
   set('PACKET_TX_RING', PACKET_TX_RING, ringRequest(layout.txSize, layout.frameLen));
   const reasons = sizeSendBuffer(fd.fd, layout, spec);
   const region = cleanup.use(mapRings(fd.fd, layout, name));
-  if (spec.flows !== undefined && spec.flows.length > 0) attachFilter(fd.fd, spec.flows, name);
+  const { flows = [] } = spec;
+  if (flows.length > 0) filterSocket(fd.fd, flowFilter(flows), name);
+  if (spec.quiet ?? true) reasons.push(...keepQuiet(spec, flows, cleanup));
   if (spec.promiscuous) cleanup.use(new PromiscuousMode(name));
   for (const group of spec.groups ?? []) cleanup.use(new GroupMembership({ interface: name, group }));
   bind(fd.fd, found.index, name);
@@ -132,6 +133,24 @@ function sizeSendBuffer(fd: number, layout: PacketLayout, spec: PacketSocketSpec
   return [reason];
 }
 
+/** Has the kernel keep quiet about our flows. @returns where it cannot, and why */
+function keepQuiet(
+  spec: PacketSocketSpec,
+  flows: readonly UdpDestination[],
+  cleanup: DisposableStack,
+): string[] {
+  const reasons: string[] = [];
+  for (const flow of flows) {
+    try {
+      cleanup.use(quietSocket(spec.interface, flow));
+    } catch (error) {
+      if (spec.strict || !(error instanceof SystemError)) throw error;
+      reasons.push(`the kernel is not kept quiet over IPv${flow.version}: ${error.message}`);
+    }
+  }
+  return reasons;
+}
+
 /** Maps the rings over the first part of a region, whose rest is for our own chunks: one view has all. */
 function mapRings(fd: number, layout: PacketLayout, name: string): MappedRegion {
   const region = new MappedRegion({ len: layout.len, what: `packet rings of ${name}` });
@@ -141,17 +160,6 @@ function mapRings(fd: number, layout: PacketLayout, name: string): MappedRegion 
   const error = new SystemError('Cannot map packet rings of', { syscall: 'mmap(AF_PACKET)', subject: name });
   region.close();
   throw error;
-}
-
-function attachFilter(fd: number, flows: readonly UdpDestination[], name: string): void {
-  const program = flowFilter(flows);
-  const request = new DataView(new ArrayBuffer(sock_fprog.sizeof));
-  request.setUint16(sock_fprog.len, program.length / sock_filter.sizeof, true);
-  request.setBigUint64(sock_fprog.filter, BigInt(addressOf(program)), true);
-  const result = libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, request, sock_fprog.sizeof);
-  check(result, 'Cannot attach filter to packet socket of', 'setsockopt(SO_ATTACH_FILTER)', name);
-  // NB: the kernel has copied the program by now; until here it had to be kept from the garbage collector.
-  program.fill(0);
 }
 
 function bind(fd: number, ifindex: number, name: string): void {

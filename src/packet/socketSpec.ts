@@ -7,6 +7,11 @@ export interface PacketSocketSpec extends PacketLayoutSpec {
   readonly interface: string;
   /** receive only datagrams to these; default every frame */
   readonly flows?: readonly UdpDestination[];
+  /**
+   * with `flows`, hold a socket of the kernel on each of their ports, which drops what it gets: otherwise the kernel
+   * answers each datagram with ICMP "port unreachable". A port that another socket has is reported; default true
+   */
+  readonly quiet?: boolean;
   /** send straight to the driver, past queueing disciplines: faster, and a full NIC drops; default false */
   readonly qdiscBypass?: boolean;
   /** let in frames for any address; default false */

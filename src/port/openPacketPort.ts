@@ -10,7 +10,18 @@ export interface PacketPortOptions {
 }
 
 /** Every option of a `packet:` spec, in the order in which an unknown one is answered. */
-const OPTIONS = ['rx', 'tx', 'frame', 'headroom', 'bypass', 'promiscuous', 'group', 'strict', 'debug'];
+const OPTIONS = [
+  'rx',
+  'tx',
+  'frame',
+  'headroom',
+  'quiet',
+  'bypass',
+  'promiscuous',
+  'group',
+  'strict',
+  'debug',
+];
 
 /**
  * Opens `packet:IFACE?…`; docs/packet.md says what the options mean.
@@ -27,6 +38,7 @@ export function openPacketPort(spec: PortSpec, { flows = [], strict }: PacketPor
     txSize: reader.integer('tx'),
     frameLen: reader.integer('frame'),
     headroom: reader.integer('headroom'),
+    quiet: reader.flag('quiet'),
     qdiscBypass: reader.flag('bypass'),
     promiscuous: reader.flag('promiscuous'),
     groups: reader.text('group')?.split(','),

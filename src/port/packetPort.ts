@@ -32,10 +32,7 @@ export class PacketPort implements Port {
       via: 'packet',
       accelerated: false,
       mode: `TPACKET_V2, ${layout.rxSize} slots of ${layout.frameLen} bytes${spec.qdiscBypass ? ', past the qdisc' : ''}`,
-      reasons: [
-        'the kernel sees every frame too, and may answer it: docs/packet.md says how to keep it quiet',
-        ...socket.reasons,
-      ],
+      reasons: ['the kernel sees every frame too, and may answer it', ...socket.reasons],
     };
     this.mac = link.mac === undefined ? new Uint8Array(6) : parseMac(link.mac);
     this.mtu = Math.min(link.mtu, layout.maxRxLen - ETH_HEADER_LEN, layout.maxTxLen - ETH_HEADER_LEN);

@@ -30,7 +30,10 @@ for (const [name, spec] of Object.entries(variants)) {
 function openPair(spec: Partial<PacketSocketSpec>): PortPair {
   const veth = testVeth();
   const open = (end: VethEnd): PacketPort =>
-    withNetns(end.namespace, () => new PacketPort({ interface: end.name, flows: FLOWS, debug: true, ...spec }));
+    withNetns(
+      end.namespace,
+      () => new PacketPort({ interface: end.name, flows: FLOWS, debug: true, ...spec }),
+    );
   const a = open(veth.a);
   const b = open(veth.b);
   return {
@@ -38,7 +41,8 @@ function openPair(spec: Partial<PacketSocketSpec>): PortPair {
     b,
     assertAllReturned: () => {
       for (const { socket } of [a, b]) {
-        for (const ledger of [socket.pool.ledger!, socket.rxLedger!]) ledger.assertNone(ChunkOwner.application);
+        for (const ledger of [socket.pool.ledger!, socket.rxLedger!])
+          ledger.assertNone(ChunkOwner.application);
         assert.equal(socket.pool.ledger!.audit().free, socket.layout.txSize);
         assert.equal(socket.rxLedger!.audit().fill, socket.layout.rxSize);
       }

@@ -285,6 +285,7 @@ const packet: ModuleSpec = {
     /^TP_STATUS_(AVAILABLE|SEND_REQUEST|SENDING|WRONG_FORMAT)$/,
     'ETH_P_ALL',
     'SO_ATTACH_FILTER',
+    'SO_BINDTODEVICE',
     /^BPF_(ABS|IND|MSH|RET|MAXINSNS)$/,
   ],
   structs: ['tpacket2_hdr', 'tpacket_req', 'tpacket_stats', 'sockaddr_ll', 'sock_filter', 'sock_fprog'],

@@ -61,6 +61,9 @@ export const ETH_P_ALL = 3;
 /** @source asm-generic/socket.h */
 export const SO_ATTACH_FILTER = 26;
 
+/** @source asm-generic/socket.h */
+export const SO_BINDTODEVICE = 25;
+
 /** @source linux/bpf_common.h */
 export const BPF_RET = 6;
 
