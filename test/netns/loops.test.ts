@@ -194,10 +194,12 @@ describe('barewire rxdrop, txonly, l2fwd, echo', () => {
       [['echo', 'xdp:nope'], /Cannot find interface nope/],
       [['echo', 'xdp:va', '--idle', 'never'], /Allowed choices are busySpin, yield, backoff, block/],
     ];
-    for (const [args, message] of cases) {
-      const err = await new Running(veth.a.namespace, args).failed();
-      assert.match(err, message);
-      assert.doesNotMatch(err, /\n {4}at /, 'no stack for an error of the user');
-    }
+    await Promise.all(
+      cases.map(async ([args, message]) => {
+        const err = await new Running(veth.a.namespace, args).failed();
+        assert.match(err, message);
+        assert.doesNotMatch(err, /\n {4}at /, 'no stack for an error of the user');
+      }),
+    );
   });
 });

@@ -39,7 +39,14 @@ export function createLane({ nowNs, stop }: LaneContext, { spec, readings }: Loo
   const fds = [...new Set(loops.flatMap((loop) => loop.fds))];
   const ends = spec.verb !== 'txonly' && EndWatch.isFor(ports);
   const watches = ends ? [new EndWatch(ports, stop)] : [];
-  const tell = (): void => readings.postMessage(read());
+  let told = 0;
+  const tell = (): void => {
+    const reading = read();
+    readings.postMessage(reading);
+    // NB: polls that find nothing look after the interface once in 65,536, which is a minute when the lane sleeps between.
+    if (reading.rxFrames + reading.txFrames === told) for (const port of ports) port.arm();
+    told = reading.rxFrames + reading.txFrames;
+  };
   return {
     pollables: [...loops, ...watches, new LoopReporter(fds, intervalMs * 1e6, nowNs, tell)],
     report: (): LoopReport => ({

@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { Burst } from '../../core/index.ts';
+import { openPort } from '../../port/index.ts';
 import type { LoopSpec } from './loopSpec.ts';
 import {
   type LoopSample,
@@ -75,6 +80,26 @@ describe('sampleLoop()', { concurrency: true }, () => {
       ['all'],
     );
     assert.ok(samples[0]!.seconds > 0.05);
+  });
+
+  it('ends with a recording, of which it has counted every frame', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'barewire-loop-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, 'in.pcapng');
+    {
+      using out = openPort(`pcap:?out=${path}`);
+      const burst = new Burst(100);
+      out.alloc(burst, 100);
+      burst.len.fill(60);
+      out.tx(burst);
+    }
+    const [, ...samples] = await sampled({ verb: 'rxdrop', ports: [`pcap:${path}`] }, {});
+    assert.deepEqual(
+      samples.map(({ label, rxPps, seconds }) => [label, Math.round(rxPps * seconds)]),
+      [['all', 100]],
+    );
+    const sweep = sampled({ verb: 'rxdrop', ports: [`pcap:${path}`] }, { sweep: true });
+    await assert.rejects(sweep, /Cannot measure bursts of 1: nothing more arrives, the port is at its end/);
   });
 
   it('makes a sample with each burst of a sweep, under the load that it is given', async () => {
