@@ -3,6 +3,7 @@ import type { Fd, PeerCredentials, UnixSocket } from '../sys/index.ts';
 import type { MemifConnection } from './connection.ts';
 import type { Handshake, Outgoing } from './handshake.ts';
 import { decodeMessage, encodeMessage, type Message, MessageType } from './protocol.ts';
+import { PEER_REASON } from './reasonCounts.ts';
 
 const { EAGAIN, EINTR } = constants.errno;
 
@@ -106,7 +107,7 @@ export class Session implements Disposable {
 
   #judge(message: Message, fds: readonly Fd[]): void {
     if (message.type === MessageType.disconnect) {
-      this.#over(`peer: ${message.reason}`);
+      this.#over(`${PEER_REASON}${message.reason}`);
       return;
     }
     if (this.#connection) {
