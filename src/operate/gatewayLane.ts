@@ -1,8 +1,8 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { FlowSpec } from '../bpf/index.ts';
 import { type LaneContext, type LaneProgram, LoopReporter } from '../lane/index.ts';
-import { openPort, type PortReport, parsePortSpec } from '../port/index.ts';
-import { addresses } from '../sys/index.ts';
+import { openPort, type Port, type PortReport, parsePortSpec } from '../port/index.ts';
+import { addresses, explainRefusal } from '../sys/index.ts';
 import { parseIp } from '../wire/index.ts';
 import { Gateway, type GatewayOut, type GatewayReading } from './gateway.ts';
 
@@ -37,9 +37,8 @@ const INTERFACES: ReadonlySet<string> = new Set(['xdp', 'packet']);
 export function createLane({ nowNs }: LaneContext, data: GatewayLaneData): LaneProgram {
   using opening = new DisposableStack();
   const { strict, out, burst } = data;
-  const flows = data.destinations.flatMap((destination) => destination.flows);
   const own = addressesOf(data.from);
-  const from = opening.use(openPort(data.from, { flows, strict }));
+  const from = opening.use(openFrom(data));
   const routes = data.destinations.map(({ to, flows: ours }) => {
     return { port: opening.use(openPort(to, { strict })), flows: ours };
   });
@@ -64,6 +63,16 @@ export function createLane({ nowNs }: LaneContext, data: GatewayLaneData): LaneP
     },
     result: (): GatewayReading => last,
   };
+}
+
+function openFrom({ from, destinations, strict }: GatewayLaneData): Port {
+  const flows = destinations.flatMap((destination) => destination.flows);
+  try {
+    return openPort(from, { flows, strict });
+  } catch (error) {
+    const features = ['AF_XDP socket', 'XDP program'] as const;
+    throw explainRefusal(error, { action: 'Cannot open', subject: from, features });
+  }
 }
 
 /** Addresses of the interface behind a port; undefined when there is none. */
