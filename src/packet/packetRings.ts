@@ -160,7 +160,8 @@ export class PacketRings {
    */
   tx(burst: Burst): number {
     const words = this.#words;
-    const { txBase, frameLen } = this.layout;
+    const txBase = this.layout.txBase;
+    const frameLen = this.layout.frameLen;
     const count = burst.count;
     let done = 0;
     let frames = 0;
@@ -199,7 +200,7 @@ export class PacketRings {
     burst.count = 0;
   }
 
-  /** Tells whether a received frame is waiting. @hot one plain load */
+  /** Whether a received frame is waiting. */
   protected get waiting(): boolean {
     const slot = this.#rxHead * (this.layout.frameLen >> 2);
     return (this.#words[slot + STATUS]! & TP_STATUS_USER) !== 0;
@@ -215,7 +216,8 @@ export class PacketRings {
    */
   protected settle(): number {
     const words = this.#words;
-    const { txBase, frameLen } = this.layout;
+    const txBase = this.layout.txBase;
+    const frameLen = this.layout.frameLen;
     let invalid = 0;
     while (this.unsent > 0) {
       const head = (this.#txTail - this.unsent) & this.#txMask;
