@@ -6,7 +6,7 @@ import { addNeighbour, nowNs, PollSet, withNetns } from '../../src/sys/index.ts'
 import { POLLIN, POLLOUT } from '../../src/sys/uapi/index.ts';
 import type { PacedSenderTask } from '../netns/pacedSender.ts';
 import { TEST_UDP_PORT } from './frames.ts';
-import { append, frameOf, NumberedFlow, receive, sendAll } from './xdpCasesFlow.ts';
+import { append, copyOf, frameOf, NumberedFlow, receive, sendAll, tagOf } from './xdpCasesFlow.ts';
 import { RING, until, type XdpCases } from './xdpCasesRig.ts';
 
 /** Waiting in poll(2), for frames and for room, and polling the driver ourselves. */
@@ -128,17 +128,22 @@ export const pollingCases: XdpCases = {
       assert.equal(sender.tx(burst), 16);
       assert.equal(sender.statistics().txRefused, 4);
       burst.dropPrefix(16);
-      assert.equal(sender.tx(burst), 0, 'none was sent yet');
+      // In zero-copy mode the driver takes frames in its own time, with or without a flush.
+      if (rig.environment.mode === 'copy') assert.equal(sender.tx(burst), 0, 'none was sent yet');
+      const arrived = new Set<number>();
+      const incoming = new Burst(16);
       until(
         () => {
           sender.flush();
           burst.dropPrefix(sender.tx(burst));
-          return burst.count === 0;
+          receiver.rx(incoming);
+          for (let i = 0; i < incoming.count; i++) arrived.add(tagOf(copyOf(receiver, incoming, i)));
+          receiver.recycle(incoming);
+          return arrived.size === 20;
         },
-        () => 'room on the tx ring',
+        () => `room on the tx ring for 20 frames, of which ${arrived.size} arrived`,
       );
-      sender.flush();
-      receive(receiver, 20);
+      assert.equal(sender.statistics().txFrames, 20);
     },
   },
 

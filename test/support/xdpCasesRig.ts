@@ -25,6 +25,8 @@ export interface XdpEnvironment {
   readonly strictOrder: boolean;
   /** chunks of every umem that a case does not shape itself; default aligned, 2,048 bytes */
   readonly chunks?: Pick<UmemSpec, 'chunkLen' | 'unaligned'>;
+  /** unaligned chunks need huge pages, of which there are some; default false */
+  readonly unalignedOnHugePages?: boolean;
   /** cases that cannot run here, by name, each with its reason */
   readonly skip?: Readonly<Record<string, string>>;
   /** makes the interfaces, up and with addresses */
@@ -77,7 +79,13 @@ export class XdpRig implements Disposable {
 
   /** A umem with a ledger, of the environment's chunks unless told. */
   umem(spec: Partial<UmemSpec> = {}): Umem {
-    const umem = new Umem({ chunkCount: 4 * RING, debug: true, ...this.environment.chunks, ...spec });
+    const umem = new Umem({
+      chunkCount: 4 * RING,
+      debug: true,
+      ...this.environment.chunks,
+      hugePages: this.#needsHugePages(spec) ? 'strict' : 'off',
+      ...spec,
+    });
     this.#track(umem);
     this.#resources.defer(() => umem.region.close());
     return umem;
@@ -117,7 +125,7 @@ export class XdpRig implements Disposable {
           attach,
           rxSize: RING,
           txSize: RING,
-          ...(spec.umem === undefined && { debug: true, ...chunks }),
+          ...(spec.umem === undefined && { debug: true, ...chunks, hugePages: this.#needsHugePages(spec) }),
           ...spec,
         }),
     );
@@ -187,6 +195,10 @@ export class XdpRig implements Disposable {
   /** Closes all that was opened, the last first. */
   [Symbol.dispose](): void {
     this.#resources.dispose();
+  }
+
+  #needsHugePages({ unaligned = false }: { readonly unaligned?: boolean }): boolean {
+    return unaligned && (this.environment.unalignedOnHugePages ?? false);
   }
 
   #adopt(socket: XdpSocket): void {
