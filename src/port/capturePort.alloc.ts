@@ -40,6 +40,7 @@ const cases: AllocationCase[] = [
           throw new Error('frames were lost');
         if (near.rx(received) !== accepted) throw new Error('frames did not come back');
         near.recycle(received);
+        if (near.rx(received) !== 0) throw new Error('frames came twice');
         passed += accepted;
       }
       if (near.statistics().drops.captureDropped !== 0) throw new Error('the capture ended');

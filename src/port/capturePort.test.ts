@@ -223,7 +223,7 @@ describe('CapturePort', () => {
     );
   });
 
-  it('writes whole blocks by flush() and arm(), so that the file can be read while it grows', () => {
+  it('writes whole blocks by flush(), by arm() and after many empty polls, so that the file can be read while it grows', () => {
     const { path, near } = wire();
     assert.equal(captured(path).length, 0);
     send(near, [[numbered(1)]]);
@@ -232,6 +232,10 @@ describe('CapturePort', () => {
     send(near, [[numbered(2)]]);
     near.arm();
     assert.equal(captured(path).length, 2);
+    send(near, [[numbered(3)]]);
+    const burst = new Burst(1);
+    for (let polls = 0; polls < 65_536; polls++) near.rx(burst);
+    assert.equal(captured(path).length, 3);
     near.close();
   });
 

@@ -14,11 +14,15 @@ export interface CaptureSpec {
   readonly bufferLen?: number;
 }
 
+/** After so many polls that found nothing a spinning lane, which never calls arm(), has the capture written. */
+const EMPTY_POLLS_MASK = 0xffff;
+
 /**
  * A port that writes what passes through another one to a pcapng file: what rx() delivered, what tx() accepted.
  *
  * Everything else goes to the inner port as it is, which it owns: closing closes both. Each frame is copied once; the
- * file is written, on the thread of the port, when the buffer is full and by flush(), arm() and close(). When it cannot
+ * file is written, on the thread of the port, when the buffer is full, by flush(), arm() and close(), and now and then
+ * while nothing arrives. When it cannot
  * be written any more, the port goes on without: `captureDropped` counts, and the report has the reason.
  */
 export class CapturePort implements Port {
@@ -33,6 +37,7 @@ export class CapturePort implements Port {
   readonly #file: CaptureFile;
   /** frames that tx() did not even offer, as the buffer could not hold them with the others of their burst */
   readonly #held = new Float64Array(1);
+  #emptyPolls = 0;
 
   /** Creates the file. @throws RangeError, SystemError as {@link CaptureFile} */
   constructor(inner: Port, spec: CaptureSpec) {
@@ -66,6 +71,10 @@ export class CapturePort implements Port {
   rx(burst: Burst): number {
     const file = this.#file;
     const count = this.#inner.rx(burst);
+    if (count === 0) {
+      this.#emptyPolls = (this.#emptyPolls + 1) & EMPTY_POLLS_MASK;
+      if (this.#emptyPolls === 0) file.write();
+    }
     for (let first = 0; first < count; ) {
       const staged = file.stage(burst, first, this.regions, CaptureDirection.inbound);
       file.commit(burst, first, staged);
