@@ -17,7 +17,7 @@ import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { portContract } from '../../test/support/portContract.ts';
 import { Burst, ChunkOwner, FrameFlags } from '../core/index.ts';
-import { SystemError } from '../sys/index.ts';
+import { leakedFds, SystemError } from '../sys/index.ts';
 import { CaptureDirection, readCapture } from '../wire/index.ts';
 import { CapturePort, type CaptureSpec } from './capturePort.ts';
 import { LoopPort } from './loopPort.ts';
@@ -292,6 +292,14 @@ describe('openPort() with capture=', () => {
       captured(path).map(({ frame }) => frame.length),
       [100],
     );
+  });
+
+  it('closes the port when the file cannot be created', () => {
+    assert.throws(() => openPort('loop:unwrapped?capture=/dev/full'), /Cannot write capture .*: ENOSPC/);
+    using other = openPort('loop:unwrapped');
+    send(other, [[numbered(1)]]);
+    assert.equal(other.statistics().drops.peerClosed, 1);
+    assert.deepEqual(leakedFds(), []);
   });
 
   it('refuses what makes no sense, and names it among the options', () => {

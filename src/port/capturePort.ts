@@ -135,10 +135,10 @@ export class CapturePort implements Port {
     };
   }
 
-  /** Closes the port and finishes the file. Idempotent. */
+  /** Finishes the file and closes the port. Idempotent. */
   close(): void {
-    this.#inner.close();
     this.#file.close();
+    this.#inner.close();
   }
 
   [Symbol.dispose](): void {
