@@ -28,12 +28,14 @@ import { renderTable } from './harness/table.ts';
 const CASES: Readonly<Record<string, () => Promise<BenchCase>>> = {
   ingest: async () => (await import('./micro/ingest.ts')).ingest,
   rings: async () => (await import('./micro/rings.ts')).rings,
+  seam: async () => (await import('./micro/seam.ts')).seam,
   alloc: async () => (await import('./micro/alloc.ts')).alloc,
   soak: async () => (await import('./system/soak.ts')).soak,
   rx: async () => (await import('./system/rx.ts')).rx,
   loops: async () => (await import('./system/loops.ts')).loops,
   rtt: async () => (await import('./system/rtt.ts')).rtt,
   tail: async () => (await import('./system/tail.ts')).tail,
+  memif: async () => (await import('./system/memif.ts')).memif,
   ring: async () => (await import('./micro/ring.ts')).ring,
 };
 
