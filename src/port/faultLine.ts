@@ -40,6 +40,8 @@ export class FaultLine {
   readonly counters: Float64Array = new Float64Array(Object.keys(FaultCounter).length);
   readonly #port: Port;
   readonly #now: () => number;
+  /** the time of the call at hand; in an array, since a number handed from function to function becomes an object */
+  readonly #timeNs = new Float64Array(1);
   readonly #random: FaultRandom;
   readonly #loss: number;
   readonly #duplicate: number;
@@ -91,12 +93,12 @@ export class FaultLine {
 
   /** Decides what becomes of the whole frames of `burst`, as long as there is room. @returns descriptors taken @hot */
   admit(burst: Burst): number {
-    const now = this.#now();
+    this.#timeNs[0] = this.#now();
     let first = 0;
     while (first < burst.count) {
       const end = endOfFrame(burst, first);
       if (end > burst.count || !this.hasRoom(end - first)) break;
-      this.#admitFrame(burst, first, end, now);
+      this.#admitFrame(burst, first, end);
       first = end;
     }
     this.#recycleGone();
@@ -111,14 +113,14 @@ export class FaultLine {
    */
   copyDue(burst: Burst): number {
     if (this.held === 0) return 0;
-    const now = this.#now();
-    if (this.#aside.count > 0) this.#overtake(0, now);
+    this.#timeNs[0] = this.#now();
+    if (this.#aside.count > 0) this.#overtake(0);
     const before = burst.count;
     while (this.#tail !== this.#head && this.#pieces(this.#tail) > burst.capacity) {
       this.discard(FaultCounter.tooLong);
     }
     let at = this.#tail;
-    while (at !== this.#head && this.#dueNs[at & (CAPACITY - 1)]! <= now) {
+    while (at !== this.#head && this.#dueNs[at & (CAPACITY - 1)]! <= this.#timeNs[0]!) {
       const pieces = this.#pieces(at);
       if (burst.count + pieces > burst.capacity) break;
       for (let i = 0; i < pieces; i++) {
@@ -146,11 +148,11 @@ export class FaultLine {
 
   /** Gives all that is held back to the port. */
   close(): void {
-    this.#overtake(MAX_OVERTAKING, 0);
+    this.#overtake(MAX_OVERTAKING);
     while (this.#tail !== this.#head) this.discard(FaultCounter.closed);
   }
 
-  #admitFrame(burst: Burst, first: number, end: number, now: number): void {
+  #admitFrame(burst: Burst, first: number, end: number): void {
     // Every frame takes as many numbers, so that one kind of fault does not move the others.
     const isLost = this.#random.next() < this.#loss;
     const isTwice = this.#random.next() < this.#duplicate;
@@ -164,31 +166,31 @@ export class FaultLine {
     if (this.#delayNs > 0) this.counters[FaultCounter.delayed]! += 1;
     if (isDamaged) this.#flipBit(burst, first, end);
     const copied = isTwice ? this.#copyFrame(burst, first, end) : 0;
-    if (isLate && this.#aside.count + end - first <= ASIDE) this.#setAside(burst, first, end, now);
+    if (isLate && this.#aside.count + end - first <= ASIDE) this.#setAside(burst, first, end);
     else {
-      this.#put(burst, first, end, now);
-      this.#overtake(1, now);
+      this.#put(burst, first, end);
+      this.#overtake(1);
     }
     if (copied > 0) {
-      this.#put(this.#copy, 0, copied, now);
+      this.#put(this.#copy, 0, copied);
       this.#copy.count = 0;
     }
   }
 
   /** Appends a frame to those that are on their way. */
-  #put(from: Burst, first: number, end: number, now: number): void {
+  #put(from: Burst, first: number, end: number): void {
     for (let i = first; i < end; i++) {
       const slot = this.#head & (CAPACITY - 1);
       copyDescriptor(from, i, this.#ring, slot);
-      this.#dueNs[slot] = now + this.#delayNs;
+      this.#dueNs[slot] = this.#timeNs[0]! + this.#delayNs;
       this.#head = (this.#head + 1) | 0;
     }
   }
 
-  #setAside(burst: Burst, first: number, end: number, now: number): void {
+  #setAside(burst: Burst, first: number, end: number): void {
     const aside = this.#aside;
     this.#left[aside.count] = 1 + this.#random.below(MAX_OVERTAKING);
-    this.#untilNs[aside.count] = now + MAX_ASIDE_NS;
+    this.#untilNs[aside.count] = this.#timeNs[0]! + MAX_ASIDE_NS;
     for (let i = first; i < end; i++) {
       copyDescriptor(burst, i, aside, aside.count);
       aside.count++;
@@ -197,13 +199,13 @@ export class FaultLine {
   }
 
   /** Notes that `frames` have passed those set aside; who has waited long enough goes on. */
-  #overtake(frames: number, now: number): void {
+  #overtake(frames: number): void {
     const aside = this.#aside;
     let kept = 0;
     for (let first = 0; first < aside.count; ) {
       const end = endOfFrame(aside, first);
       const left = this.#left[first]! - frames;
-      if (left <= 0 || this.#untilNs[first]! <= now) this.#put(aside, first, end, now);
+      if (left <= 0 || this.#untilNs[first]! <= this.#timeNs[0]!) this.#put(aside, first, end);
       else {
         this.#left[kept] = left;
         this.#untilNs[kept] = this.#untilNs[first]!;
