@@ -1,4 +1,5 @@
 import type { FlowSpec } from '../bpf/index.ts';
+import type { PacketMemory } from '../memif/index.ts';
 import type { Umem } from '../xdp/index.ts';
 import { openLoopPort } from './openLoopPort.ts';
 import { openMemifPort } from './openMemifPort.ts';
@@ -18,6 +19,8 @@ export interface OpenPortOptions {
   strict?: boolean;
   /** packet memory for `xdp:` that other ports have too, made by {@link openPorts}; other schemes have no use for it */
   umem?: Umem;
+  /** the same for `memif:` */
+  memory?: PacketMemory;
 }
 
 type OpenPort = (spec: PortSpec, options: OpenPortOptions) => Port;

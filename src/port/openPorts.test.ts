@@ -25,6 +25,22 @@ describe('openPorts()', () => {
     }
   });
 
+  it('opens memif: ports in one memory, if they want chunks of one kind', () => {
+    const path = (i: number): string => `memif:@barewire-openPorts-${process.pid}-${i}?role=server&ring=64`;
+    {
+      using opened = openPorts([path(0), path(1)]);
+      const [a, b] = opened.ports;
+      assert.equal(a!.regions[0]!.bytes.buffer, b!.regions[0]!.bytes.buffer);
+      const burst = new Burst(2 * (2 * 64 + 1024));
+      a!.alloc(burst, burst.capacity);
+      assert.equal(burst.count, burst.capacity, 'as many chunks as both would have');
+      b!.recycle(burst);
+    }
+    using opened = openPorts([`${path(0)}&chunk=4096`, path(1)]);
+    const [a, b] = opened.ports;
+    assert.notEqual(a!.regions[0]!.bytes.buffer, b!.regions[0]!.bytes.buffer);
+  });
+
   it('throws what opening one of them throws', () => {
     assert.throws(() => openPorts(['loop:three', 'loop:four?fish=1']), /no option "fish"/);
     assert.throws(() => openPorts(['loop:three', 'fish:']), /no port "fish:"/);

@@ -1,8 +1,8 @@
 import { SystemError } from '../sys/index.ts';
-import type { Umem } from '../xdp/index.ts';
 import { type OpenPortOptions, openPort } from './openPort.ts';
 import type { Port } from './port.ts';
 import { type PortSpec, parsePortSpec } from './portSpec.ts';
+import { sharePackets } from './sharePackets.ts';
 import { shareUmem } from './shareUmem.ts';
 
 /** Ports that were opened together, and the memory that they share. */
@@ -16,20 +16,26 @@ export interface OpenedPorts extends Disposable {
 }
 
 /** Packet memory for several ports, as an option for {@link openPort}. */
-interface SharedMemory extends Disposable {
+interface SharedMemory {
   readonly options: OpenPortOptions;
+  readonly memory: Disposable;
 }
 
 type Share = (specs: readonly PortSpec[], strict: boolean) => SharedMemory | undefined;
 
 /** Who makes memory for several ports of one scheme, by scheme. */
-const SHARERS: ReadonlyMap<string, Share> = new Map([['xdp', shareXdp]]);
+const SHARERS: ReadonlyMap<string, Share> = new Map([
+  ['xdp', shareOfXdp],
+  ['memif', shareOfMemif],
+]);
 
 /**
  * Opens several ports, in one memory where their scheme can: then a frame that one received is sent by another as it is.
  *
- * Ports that share have `regions` in common. `xdp:` specs that want the same kind of memory get one umem; where a driver
- * refuses that, each has its own, and `reasons` says so. All others are opened one by one.
+ * Ports that share have `regions` in common: those of `xdp:` specs, or of `memif:` specs, that want the same kind of
+ * memory. Where a driver refuses to, each has its own, and `reasons` says so. All others are opened one by one.
+ *
+ * NB: a memif peer of a client sees all memory of its port, so that of ports that share it too.
  *
  * @throws what {@link openPort} throws; under `strict` also when memory cannot be shared
  */
@@ -38,10 +44,10 @@ export function openPorts(specs: readonly string[], options: OpenPortOptions = {
   const scheme = parsed[0]?.scheme ?? '';
   const share = parsed.length > 1 && parsed.every((spec) => spec.scheme === scheme) && SHARERS.get(scheme);
   if (!share) return openAll(specs, options);
-  const memory = share(parsed, options.strict ?? false);
-  if (memory === undefined) return openAll(specs, options);
+  const shared = share(parsed, options.strict ?? false);
+  if (shared === undefined) return openAll(specs, options);
   try {
-    return openAll(specs, { ...options, ...memory.options }, memory);
+    return openAll(specs, { ...options, ...shared.options }, shared.memory);
   } catch (error) {
     // Such as a driver without zero-copy beside one that has it: a umem is in one mode.
     const refused = error instanceof SystemError && error.syscall === 'bind(AF_XDP)';
@@ -54,7 +60,7 @@ export function openPorts(specs: readonly string[], options: OpenPortOptions = {
 function openAll(
   specs: readonly string[],
   options: OpenPortOptions,
-  memory?: SharedMemory,
+  memory?: Disposable,
   reasons: readonly string[] = [],
 ): OpenedPorts {
   using opening = new DisposableStack();
@@ -65,7 +71,12 @@ function openAll(
   return { ports, reasons, close, [Symbol.dispose]: close };
 }
 
-function shareXdp(specs: readonly PortSpec[], strict: boolean): SharedMemory | undefined {
-  const umem: Umem | undefined = shareUmem(specs, strict);
-  return umem && { options: { umem }, [Symbol.dispose]: () => umem.close() };
+function shareOfXdp(specs: readonly PortSpec[], strict: boolean): SharedMemory | undefined {
+  const umem = shareUmem(specs, strict);
+  return umem && { options: { umem }, memory: umem };
+}
+
+function shareOfMemif(specs: readonly PortSpec[]): SharedMemory | undefined {
+  const memory = sharePackets(specs);
+  return memory && { options: { memory }, memory };
 }

@@ -28,7 +28,7 @@ export class EndWatch implements Pollable {
     return 0;
   }
 
-  /** @returns true: it never keeps a lane awake */
+  /** Does nothing. @returns true: it never keeps a lane awake */
   arm(): boolean {
     return true;
   }
