@@ -53,23 +53,23 @@ export abstract class Endpoint implements MemifEndpoint {
     cleanup.move();
   }
 
-  /** @inheritDoc */
+  /** The epoll descriptor, the same for the endpoint's life. */
   get fd(): number {
     return this.epoll.fd;
   }
 
-  /** @inheritDoc */
+  /** The connection that stands; undefined while there is no peer. */
   get connection(): MemifConnection | undefined {
     return this.#live?.connection;
   }
 
-  /** @inheritDoc */
+  /** What goes on, in words: `connected to DPDK 24.11.2 (pid 4711, uid 0)`. */
   get state(): string {
     if (this.#closed) return 'closed';
     return this.#live ? `connected to ${this.#live.remote}` : this.waiting();
   }
 
-  /** @inheritDoc */
+  /** Handles what waits. Never blocks. @returns whether `connection` changed, at most once a call */
   poll(): boolean {
     if (this.#closed) return false;
     this.#release();
@@ -84,7 +84,7 @@ export abstract class Endpoint implements MemifEndpoint {
     return this.handle(ready);
   }
 
-  /** @inheritDoc */
+  /** Ends the connection, if there is one, and tells the peer why. Its memory stays until the next poll() or close(). */
   disconnect(reason: string): void {
     const live = this.#live;
     if (!live) return;
@@ -93,17 +93,17 @@ export abstract class Endpoint implements MemifEndpoint {
     this.#finish(live);
   }
 
-  /** @inheritDoc */
+  /** Has `fd` of this endpoint become readable once for each time that something arrives at another. */
   watch(fd: number): void {
     this.epoll.add(fd, 0, { edge: true });
   }
 
-  /** @inheritDoc */
+  /** Ends {@link Endpoint.watch}; to be called before that descriptor is closed. */
   unwatch(fd: number): void {
     if (!this.#closed) this.epoll.remove(fd);
   }
 
-  /** @inheritDoc */
+  /** What was counted since it was opened. */
   statistics(): MemifStatistics {
     return {
       connects: this.#connects,
@@ -112,7 +112,7 @@ export abstract class Endpoint implements MemifEndpoint {
     };
   }
 
-  /** @inheritDoc */
+  /** Tells the peer, unmaps and closes everything. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.disconnect('closed');
