@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { Burst, ChunkOwner, FrameFlags } from '../core/index.ts';
@@ -6,6 +7,7 @@ import { LoopPort, type Port } from '../port/index.ts';
 import { SystemError } from '../sys/index.ts';
 import { EtherType, UdpFrameTemplate, writeEthernetHeader } from '../wire/index.ts';
 import { Gateway, type GatewayReading, type GatewayRoute, type GatewaySpec } from './gateway.ts';
+import { outletCounters } from './outlet.ts';
 
 const CHUNKS = 128;
 const HOST = '10.0.0.2';
@@ -327,6 +329,12 @@ describe('Gateway', () => {
       },
     });
     assert.throws(() => own.gateway.poll(64), { code: 'ENETDOWN' });
+  });
+
+  it('has every reason to drop a frame in docs/gateway.md', () => {
+    const page = readFileSync(new URL('../../docs/gateway.md', import.meta.url), 'utf8');
+    for (const reason of [...outletCounters.slice(1), 'noFlow'])
+      assert.ok(page.includes(`\n| \`${reason}\` |`), reason);
   });
 
   it('forwards or counts every frame, whoever stalls', () => {
