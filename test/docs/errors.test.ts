@@ -69,6 +69,19 @@ test('docs/errors.md has every reason to lose a frame of pcap:, and of a capture
   assert.deepEqual(lostBy('`capture=`'), added);
 });
 
+test('docs/errors.md has every reason to lose a frame of tap:', (t) => {
+  if (!requireRoot(t)) return;
+  using namespace = NetworkNamespace.create();
+  using port = withNetns(namespace, () => openPort('tap:'));
+  assert.deepEqual(lostBy('`tap:`'), Object.keys(port.statistics().drops));
+});
+
+test('docs/errors.md has every reason to lose a frame on purpose', () => {
+  using port = openPort('loop:faults?faults=loss:1');
+  const added = Object.keys(port.statistics().drops).slice(lostBy('`loop:`').length);
+  assert.deepEqual(lostBy('`faults=`'), added);
+});
+
 test('docs/errors.md has every reason to lose a datagram of udp:', () => {
   using source = new UdpSource(
     { onPayload: () => {}, onBurstEnd: () => {} },
