@@ -32,8 +32,11 @@ describe('describeLoop()', () => {
     assert.equal(describeLoop(start), 'l2fwd on xdp:a (native mode)');
     const two = { ...start, ports: [port('xdp:a'), port('xdp:b')] };
     const both = 'l2fwd on xdp:a (native mode) and xdp:b (native mode)';
-    assert.equal(describeLoop({ ...two, copies: false }), `${both}; frames are not copied`);
-    assert.equal(describeLoop({ ...two, copies: true }), `${both}; frames are copied`);
+    assert.equal(
+      describeLoop({ ...two, copies: false }),
+      `${both}; no frame is copied from one to the other`,
+    );
+    assert.equal(describeLoop({ ...two, copies: true }), `${both}; frames are copied from one to the other`);
   });
 });
 

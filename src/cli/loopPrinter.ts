@@ -7,7 +7,8 @@ const WIDTHS: readonly number[] = [9, 11, 11, 9, 9, 9, 9];
 /** Says in a line what a loop runs over, and how. */
 export function describeLoop({ verb, ports, copies }: LoopStart): string {
   const how = ports.map(({ spec, mode }) => `${spec} (${mode})`).join(' and ');
-  const frames = copies === undefined ? '' : copies ? '; frames are copied' : '; frames are not copied';
+  const way = copies ? 'frames are copied from one to the other' : 'no frame is copied from one to the other';
+  const frames = copies === undefined ? '' : `; ${way}`;
   return `${verb} on ${how}${frames}`;
 }
 

@@ -151,7 +151,10 @@ describe('barewire rxdrop, txonly, l2fwd, echo', () => {
     const args = ['l2fwd', 'xdp:to0?chunk=4096', 'xdp:to1', '--seconds', '0.2'];
     const loop = new Running(line.middle, args);
     await once(loop.child, 'close');
-    assert.match(loop.err, /^l2fwd on xdp:to0\?chunk=4096 \(.*\) and xdp:to1 \(.*\); frames are copied$/m);
+    assert.match(
+      loop.err,
+      /^l2fwd on xdp:to0\?chunk=4096 \(.*\) and xdp:to1 \(.*\); frames are copied from one to the other$/m,
+    );
     assert.match(loop.out, /^ +second +rx pps .*\n +1 .*\n +all /);
   });
 
