@@ -91,6 +91,32 @@ test('tcpdump reads what CapturePort wrote', async (t) => {
   assert.equal(lines.filter((line) => line.includes('vlan 100')).length, 2);
 });
 
+test('a capture that could not grow is whole up to where it could, and what it has not is counted', async () => {
+  const file = join(folder, 'full.pcapng');
+  const script = `
+    import { openPort } from '${new URL('../../src/port/index.ts', import.meta.url)}';
+    import { Burst } from '${new URL('../../src/core/index.ts', import.meta.url)}';
+    const port = openPort('pcap:?out=/dev/null&capture=${file}');
+    const burst = new Burst(64);
+    for (let round = 0; round < 100; round++) {
+      port.alloc(burst, 64);
+      burst.len.fill(101);
+      port.tx(burst);
+      burst.clear();
+      port.flush();
+    }
+    console.log(port.statistics().drops.captureDropped);
+    // And ends without closing anything.
+    console.error(port.report.reasons.join());`;
+  // The kernel cuts the write that would pass the limit, and refuses the next one, as on a full disk.
+  const limited = ['-c', 'ulimit -f 200; exec "$0" --input-type=module -e "$1"', process.execPath, script];
+  const { stdout, stderr } = await run('sh', limited);
+  const frames = [...readCapture(readFileSync(file))].length;
+  assert.ok(frames > 500 && frames < 6400, `${frames} frames`);
+  assert.equal(Number(stdout), 6400 - frames);
+  assert.match(stderr, new RegExp(`ended after ${frames} frames: Cannot write capture .*: EFBIG`));
+});
+
 test('a capture of a process that was killed is whole up to its last flush', async (t) => {
   const file = join(folder, 'killed.pcapng');
   const index = new URL('../../src/port/index.ts', import.meta.url);
