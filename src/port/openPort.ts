@@ -51,7 +51,7 @@ export const PORT_SCHEMES: readonly string[] = [...OPENERS.keys()];
  * - `tap:NAME?mtu=1500&address=10.0.0.2/24&neighbour=10.0.0.1&…` the other end of a tap interface; docs/tap.md
  * - `pcap:FILE?out=FILE&pace=recorded&loop=N` receives what a capture holds, writes what is sent to another
  *
- * Every port takes `capture=FILE`, which records what passes; docs/ports.md has the details.
+ * Every port takes `faults=…`, `capture=FILE` and `trace=stderr|FILE`, ports around the port; docs/ports.md has the details.
  *
  * @throws TypeError when the spec has a scheme or an option that nobody knows, or a flow is wanted and none given
  * @throws SystemError what opening the backend throws
