@@ -130,6 +130,18 @@ export class MemifInterface implements Disposable {
     return this.#queues.length;
   }
 
+  /**
+   * Has the next frames sent on this queue, until frames are received from another.
+   *
+   * @throws RangeError when the connection has no such queue
+   */
+  useQueue(queue: number): void {
+    if (!Number.isInteger(queue) || queue < 0 || queue >= this.#queues.length) {
+      throw new RangeError(`Cannot send on queue ${queue}: the connection has ${this.#queues.length}`);
+    }
+    this.#current = queue;
+  }
+
   /** Receives a burst from the next queue that has one. @returns descriptors @hot */
   rx(burst: Burst): number {
     const queues = this.#queues;
