@@ -53,8 +53,8 @@ const COUNTERS = 4;
  * packet; a VLAN tag that stands beside its frame is put back into it. One time for each burst.
  *
  * The buffer goes to the file with plain write(2), in whole blocks: what was written stays readable whatever becomes of
- * the process; a kill inside of a write may cut the last block. When writing fails, as on a full disk, capturing is over: {@link CaptureFile.failure} says why and every
- * further frame counts as dropped.
+ * the process; a kill inside of a write may cut the last block. When writing fails, as on a full disk, capturing is over:
+ * {@link CaptureFile.failure} says why and every further frame counts as dropped.
  */
 export class CaptureFile implements Disposable {
   readonly path: string;
