@@ -81,6 +81,15 @@ export class Command implements AsyncDisposable {
     );
   }
 
+  /** Waits until `barewire receive` says that it has received so much. */
+  async received(count: number): Promise<void> {
+    const told = (): number => {
+      const last = [...this.err.matchAll(/([\d,]+) received/g)].at(-1)?.[1] ?? '0';
+      return Number(last.replaceAll(',', ''));
+    };
+    await until(`${count} received, not ${this.err}`, () => told() >= count);
+  }
+
   /** Ends it as Ctrl-C does. @returns what it printed last, as JSON */
   async interrupt(): Promise<Record<string, unknown>> {
     this.child.kill('SIGINT');
@@ -143,11 +152,11 @@ export class OrderSender implements Disposable {
   }
 }
 
-/** Waits up to ten seconds. @throws Error that says what for */
+/** Waits up to half a minute. @throws Error that says what for */
 export async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 1000; i++) {
+  for (let i = 0; i < 3000; i++) {
     if (holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  throw new Error(`Waited 10 s in vain: ${what}`);
+  throw new Error(`Waited 30 s in vain: ${what}`);
 }
