@@ -30,6 +30,8 @@ export interface RunningReceiver extends AsyncDisposable {
   readonly ended?: boolean;
   /** Reads its counters, while it runs and until it is closed. */
   read(): ReceiverReading;
+  /** Sets its counters to 0; only while nothing arrives, as between a warm-up and what is to be measured. */
+  clear(): void;
   /** Stops it. @returns what the source lost or refused, by reason */
   stop(): Promise<Readonly<Record<string, number>>>;
 }
@@ -77,6 +79,7 @@ export async function receiveOrders(spec: ReceiveOrdersSpec): Promise<RunningRec
         return ended;
       },
       read: () => page.read(),
+      clear: () => page.clear(),
       stop,
       [Symbol.asyncDispose]: async () => {
         await lane.stop();

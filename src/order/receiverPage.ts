@@ -127,6 +127,12 @@ export class ReceiverPage implements Disposable {
     };
   }
 
+  /** Sets all counters to 0; only while the lane that writes them has nothing to count. */
+  clear(): void {
+    this.values.fill(0);
+    this.latency.clear();
+  }
+
   /** Unmaps the page in this thread; the creator also closes the memfd. Idempotent. */
   close(): void {
     this.#mapping.close();

@@ -1,49 +1,10 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { links } from '../../src/sys/index.ts';
 import { requireRoot, requireTool } from '../support/requirements.ts';
-
-const BIN = fileURLToPath(new URL('../../bin/barewire.js', import.meta.url));
-
-/** What a run of the command printed, and how it ended. */
-interface Run {
-  readonly child: ChildProcess;
-  readonly ended: Promise<{ code: number | null; signal: string | null; out: string; err: string }>;
-}
-
-function run(args: readonly string[], command = process.execPath, before: readonly string[] = []): Run {
-  const child = spawn(command, [...before, BIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let out = '';
-  let err = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    err += text;
-  });
-  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, out, err }));
-  return { child, ended };
-}
-
-/** The object that `--json` prints as the last line. */
-interface Report {
-  via: string;
-  accelerated: boolean;
-  reason: string | null;
-  sent: number;
-  received: number;
-  lost: number;
-  rejected: Record<string, number>;
-  trades: number;
-  book: number;
-  latencyNs: Record<'ours' | 'dgram', Record<'p50' | 'p99' | 'p999' | 'max', number>>;
-}
-
-const lastLine = (out: string): Report => JSON.parse(out.trimEnd().split('\n').at(-1)!) as Report;
+import { lastLine, run } from '../support/runDemo.ts';
 
 /** The kernel's numbers of the order sources that run for one demo, by what the demo wrote into their arguments. */
 function senders(demo: ChildProcess): string[] {
@@ -80,10 +41,10 @@ describe('barewire demo', () => {
     assert.ok(report.trades > 0);
     assert.ok(report.book > 0);
     for (const path of ['ours', 'dgram'] as const) {
-      const { p50, p99, p999, max } = report.latencyNs[path];
-      assert.ok(p50 > 0 && p50 <= p99 && p99 <= p999 && p999 <= max, path);
+      const { p50, p99, p999, max } = report.latencyNs[path]!;
+      assert.ok(p50! > 0 && p50! <= p99! && p99! <= p999! && p999! <= max!, path);
     }
-    assert.ok(report.latencyNs.ours.p50 < report.latencyNs.dgram.p50);
+    assert.ok(report.latencyNs.ours.p50! < report.latencyNs.dgram!.p50!);
   });
 
   it('makes the same book of the same seed', async (t) => {

@@ -1,259 +1,141 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { allowedCores, explainRefusal, SystemError, UnsupportedError } from '../../sys/index.ts';
-import { type RunningReceiver, receiveOrders } from '../receiveOrders.ts';
-import type { LatencyReading, ReceiverReading } from '../receiverPage.ts';
-import { DemoNetwork } from './demoNetwork.ts';
+import { type CapabilityFeature, explainRefusal, SystemError, UnsupportedError } from '../../sys/index.ts';
+import type { RunningReceiver } from '../receiveOrders.ts';
+import {
+  type DemoPath,
+  type PathOptions,
+  replayPath,
+  runPath,
+  type SenderPlace,
+  startReceiver,
+} from './demoPath.ts';
+import { makeWire } from './makeWire.ts';
 import { startDgram } from './startDgram.ts';
-import { startSender } from './startSender.ts';
+import { ORDER_UDP_PORT, type Wire } from './wire.ts';
+import { parseWireSpec } from './wireSpec.ts';
 
 /** What the demo runs. */
-export interface DemoOptions {
-  /** default 50,000 [orders per second] */
-  readonly rate?: number;
-  /** of each path; default 5 */
-  readonly seconds?: number;
-  /** of the order flow; default 1 */
-  readonly seed?: number;
+export interface DemoOptions extends PathOptions {
+  /**
+   * what carries the orders: a spec that {@link makeWire} takes, or `pcap:FILE` to replay one; default `xdp`, and where
+   * that cannot be had, `udp`
+   */
+  readonly via?: string | undefined;
   /** throw instead of falling back to kernel sockets; default false */
   readonly strict?: boolean;
-  /** called some times a second */
-  readonly onProgress?: (progress: DemoProgress) => void;
-  /** ends the demo early, with an AbortError */
-  readonly signal?: AbortSignal;
-}
-
-/** Where a path stands. */
-export interface DemoProgress extends ReceiverReading {
-  readonly via: string;
-  /** 0 to 1 */
-  readonly done: number;
-  /** since the last call [orders per second] */
-  readonly perSecond: number;
-}
-
-/** What one path did with the flow. */
-export interface DemoPath {
-  readonly via: string;
-  readonly accelerated: boolean;
-  readonly mode: string;
-  /** one line for every step down */
-  readonly reasons: readonly string[];
-  readonly sent: number;
-  /** rejected ones included */
-  readonly received: number;
-  readonly lost: number;
-  /** by reason */
-  readonly rejected: Readonly<Record<string, number>>;
-  /** what the source lost or refused, by reason */
-  readonly drops: Readonly<Record<string, number>>;
-  readonly trades: number;
-  /** orders resting at the end */
-  readonly book: number;
-  readonly latencyNs: LatencyReading;
-  /** worst delay of the sender itself, which is part of every figure [ns] */
-  readonly senderLateNs: number;
 }
 
 /** Both paths of one run. */
 export interface DemoResult {
   readonly ours: DemoPath;
-  readonly dgram: DemoPath;
-  /** why ours is not accelerated; undefined when it is */
+  /** undefined where orders come from a capture: there is nothing to compare with */
+  readonly dgram: DemoPath | undefined;
+  /** why ours is not what it is by default; undefined when it is, or is what was asked for */
   readonly reason: string | undefined;
+  /** node:dgram received over loopback: our wire has no kernel at both ends */
+  readonly dgramOverLoopback: boolean;
 }
 
 /** Room for a third of a second at the default rate: on a busy host even a pinned thread may wait so long. */
 const RX_RING = 16_384;
-const PROGRESS_MS = 250;
-/** After the last datagram: give up what has not arrived when nothing has for so long. */
-const QUIET_MS = 500;
-
-/** A place to run the demo in: two hosts with a wire, or this host's loopback. */
-interface Stage extends Disposable {
-  readonly via: string;
-  readonly address: string;
-  readonly udpPort: number;
-  readonly receiverNetns: string | undefined;
-  readonly senderNetns: string | undefined;
-}
 
 /**
  * The main job: orders as UDP datagrams, from a process of its own at an open-loop rate, into an order book; once over
- * AF_XDP, once over node:dgram.
+ * the wire that was asked for, once over node:dgram.
  *
- * Where AF_XDP cannot be had, the same job runs over kernel UDP sockets on loopback, and says why. Nothing is left
- * behind, however it ends.
+ * Unless told otherwise the wire is AF_XDP's; where that cannot be had, the same job runs over kernel UDP sockets on
+ * loopback, and says why. Nothing is left behind, however it ends. A capture is replayed into the book, without latency.
  *
- * @throws SystemError or UnsupportedError when AF_XDP cannot be had and `strict` is set
+ * @throws TypeError when `via` is nothing that the demo can run over
+ * @throws SystemError or UnsupportedError when what was asked for cannot be had, or nothing was and `strict` is set
  */
 export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
-  const { stage, receiver, reason } = await openStage(options.strict ?? false);
-  using _ = stage;
-  const ours = await runPath(stage, receiver, options);
-  const control = await startDgram(stage.address, stage.udpPort, stage.receiverNetns);
-  const dgram = await runPath(stage, control, options);
-  return { ours, dgram, reason };
+  const { via } = options;
+  if (via !== undefined && parseWireSpec(via).scheme === 'pcap') return replay(via, options);
+  const { wire, receiver, reason } = await openWire(via, options.strict ?? false);
+  using _ = wire;
+  const { kernelPath, udpPort } = wire;
+  const ours = withPeer(wire, await runPath(receiver, senderOn(wire), options));
+  const control = await startDgram(
+    kernelPath.address,
+    kernelPath.isLoopback ? 0 : udpPort,
+    kernelPath.receiverNetns,
+  );
+  const from = { netns: kernelPath.senderNetns, address: kernelPath.address };
+  const dgram = await runPath(control, from, options);
+  return { ours, dgram, reason, dgramOverLoopback: kernelPath.isLoopback };
 }
 
-async function openStage(
-  strict: boolean,
-): Promise<{ stage: Stage; receiver: RunningReceiver; reason: string | undefined }> {
-  let reason: string;
+async function replay(via: string, options: DemoOptions): Promise<DemoResult> {
+  const { target, text } = parseWireSpec(via);
+  if (target === '') {
+    throw new TypeError(
+      `Cannot replay ${text}: name a capture, such as pcap:orders.pcapng; ` +
+        'the demo writes one with --via xdp:?capture=orders.pcapng',
+    );
+  }
+  const receiver = await startReceiver({ via, udpPort: ORDER_UDP_PORT, netns: undefined });
+  const ours = await replayPath(receiver, options);
+  return { ours, dgram: undefined, reason: undefined, dgramOverLoopback: false };
+}
+
+/** A wire, and what already receives on it. */
+interface OpenWire {
+  readonly wire: Wire;
+  readonly receiver: RunningReceiver;
+  /** why it is not the usual one */
+  readonly reason: string | undefined;
+}
+
+async function openWire(via: string | undefined, strict: boolean): Promise<OpenWire> {
   try {
-    const stage = wiredStage();
-    try {
-      return { stage, receiver: await startOurs(stage), reason: undefined };
-    } catch (error) {
-      stage[Symbol.dispose]();
-      throw error;
-    }
+    return await openOne(via ?? 'xdp', undefined);
   } catch (error) {
+    const { scheme } = parseWireSpec(via ?? 'xdp');
     const explained = explainRefusal(error, {
       action: 'Cannot run the demo over',
-      subject: 'AF_XDP',
-      features: ['network namespace', 'interface set-up', 'AF_XDP socket', 'XDP program'],
+      subject: scheme === 'xdp' ? 'AF_XDP' : scheme,
+      features: NEEDS[scheme] ?? [],
     });
     const refused = explained instanceof SystemError || explained instanceof UnsupportedError;
-    if (strict || !refused) throw explained;
-    reason = explained.message;
+    if (strict || via !== undefined || !refused) throw explained;
+    return openOne('udp', explained.message);
   }
-  const stage = loopbackStage();
-  return { stage, receiver: await startOurs(stage), reason };
 }
 
-function wiredStage(): Stage {
-  const network = new DemoNetwork();
-  const { receiver, sender } = network;
-  return {
-    via: `xdp:${receiver.interface}?rx=${RX_RING}`,
-    address: receiver.address,
-    udpPort: 9000,
-    receiverNetns: receiver.namespace.path,
-    senderNetns: sender.namespace.path,
-    [Symbol.dispose]: () => network.close(),
-  };
-}
+/** What wire and port together need, by scheme, where it is anything. */
+const NEEDS: Readonly<Record<string, readonly CapabilityFeature[]>> = {
+  xdp: ['network namespace', 'interface set-up', 'AF_XDP socket', 'XDP program'],
+  packet: ['network namespace', 'interface set-up'],
+  tap: ['network namespace', 'interface set-up'],
+};
 
-function loopbackStage(): Stage {
-  return {
-    via: 'udp:127.0.0.1',
-    address: '127.0.0.1',
-    // Any free one: another demo may run on this loopback.
-    udpPort: 0,
-    receiverNetns: undefined,
-    senderNetns: undefined,
-    [Symbol.dispose]: () => {},
-  };
-}
-
-/** The last core for the receiver, the first for the sender; where there is only one, both float. */
-function cores(): { receiver?: number; sender?: number } {
-  const allowed = allowedCores();
-  return allowed.length < 2 ? {} : { receiver: allowed.at(-1)!, sender: allowed[0]! };
-}
-
-function startOurs(stage: Stage): Promise<RunningReceiver> {
-  const core = cores().receiver;
-  return receiveOrders({
-    via: stage.via,
-    udpPort: stage.udpPort,
-    // Where the sender shares our core, spinning would keep it from sending.
-    idle: core === undefined ? 'yield' : 'busySpin',
-    ...(core === undefined ? {} : { core }),
-    ...(stage.receiverNetns === undefined ? {} : { netns: stage.receiverNetns }),
-  });
-}
-
-async function runPath(stage: Stage, started: RunningReceiver, options: DemoOptions): Promise<DemoPath> {
-  await using receiver = started;
-  const { rate = 50_000, seconds = 5, seed = 1, signal } = options;
-  signal?.throwIfAborted();
-  const core = cores().sender;
-  const sender = startSender({
-    parent: process.pid,
-    address: stage.address,
-    udpPort: receiver.report.udpPort,
-    rate,
-    seconds,
-    seed,
-    ...(stage.senderNetns === undefined ? {} : { netns: stage.senderNetns }),
-    ...(core === undefined ? {} : { core }),
-  });
-  const progress = new Progress(receiver, Math.round(rate * seconds));
-  const ticker = setInterval(() => options.onProgress?.(progress.next()), PROGRESS_MS);
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal!.reason as Error);
-  signal?.addEventListener('abort', abort, { once: true });
+async function openOne(via: string, reason: string | undefined): Promise<OpenWire> {
+  const wire = makeWire(via, { rxRing: RX_RING });
   try {
-    const { sent, maxLateNs } = await Promise.race([sender.done, receiver.failed, aborted]);
-    await Promise.race([arrivals(receiver, sent), receiver.failed, aborted]);
-    const drops = await receiver.stop();
-    return summary(receiver, sent, maxLateNs, drops);
-  } finally {
-    clearInterval(ticker);
-    signal?.removeEventListener('abort', abort);
-    sender.kill();
-    sender.done.catch(() => {});
+    const { receiver, udpPort } = wire;
+    const started = await startReceiver({ via: receiver.via!, udpPort, netns: receiver.netns });
+    return { wire, receiver: started, reason };
+  } catch (error) {
+    wire[Symbol.dispose]();
+    throw error;
   }
 }
 
-/** Waits until everything has arrived, or nothing has for a while. */
-async function arrivals(receiver: RunningReceiver, sent: number): Promise<void> {
-  let seen = -1;
-  for (let quietMs = 0; quietMs < QUIET_MS; quietMs += 10) {
-    const { received } = receiver.read();
-    if (received >= sent) return;
-    if (received !== seen) quietMs = 0;
-    seen = received;
-    await sleep(10);
-  }
-}
-
-function summary(
-  receiver: RunningReceiver,
-  sent: number,
-  senderLateNs: number,
-  drops: Readonly<Record<string, number>>,
-): DemoPath {
-  const { via, accelerated, mode, reasons } = receiver.report;
-  const { received, rejected, trades, book, latencyNs } = receiver.read();
-  const lost = sent - received;
-  return {
-    via,
-    accelerated,
-    mode,
-    reasons,
-    sent,
-    received,
-    lost,
-    rejected,
-    drops,
-    trades,
-    book,
-    latencyNs,
-    senderLateNs,
+/** A socket of the kernel sends where one reaches the wire, and a port where none does. */
+function senderOn({ receiver, sender }: Wire): SenderPlace {
+  const place = { netns: sender.netns, address: receiver.address };
+  if (sender.interface !== undefined) return place;
+  const port = {
+    via: sender.via!,
+    sourceMac: sender.mac!,
+    sourceAddress: sender.address,
+    destinationMac: receiver.mac!,
   };
+  return { ...place, port };
 }
 
-/** Turns readings of a receiver into rates and shares. */
-class Progress {
-  readonly #receiver: RunningReceiver;
-  readonly #total: number;
-  #received = 0;
-  #atMs = performance.now();
-
-  constructor(receiver: RunningReceiver, total: number) {
-    this.#receiver = receiver;
-    this.#total = total;
-  }
-
-  next(): DemoProgress {
-    const reading = this.#receiver.read();
-    const nowMs = performance.now();
-    const perSecond = ((reading.received - this.#received) / (nowMs - this.#atMs)) * 1000;
-    this.#received = reading.received;
-    this.#atMs = nowMs;
-    const done = Math.min(1, reading.received / this.#total);
-    return { ...reading, via: this.#receiver.report.via, done, perSecond };
-  }
+/** Reports how a path ran whose receiver was started before its peer was there. */
+function withPeer({ mode }: Wire, path: DemoPath): DemoPath {
+  if (mode === undefined) return path;
+  return { ...path, mode, reasons: path.reasons.filter((reason) => !reason.startsWith('No peer yet')) };
 }

@@ -1,6 +1,12 @@
-// The demo's order source, a process of its own: real UDP datagrams from a kernel socket at an open-loop rate. Each order
-// carries the time at which it was meant to leave; a sender that falls behind sends at once and keeps that time, so the
-// receiver's latency includes the delay.
+// The demo's order source, a process of its own: real UDP datagrams at an open-loop rate, from a kernel socket or as frames
+// of a port. Each order carries the time at which it was meant to leave; a sender that falls behind sends at once and keeps
+// that time, so the receiver's latency includes the delay.
+//
+// It first sends a lead-in, says so, and waits for a word on standard input: see LeadInFlow.
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Burst } from '../../core/index.ts';
+import { MemifPort, openPort } from '../../port/index.ts';
 import {
   dieWithParent,
   NetworkNamespace,
@@ -11,7 +17,9 @@ import {
 } from '../../sys/index.ts';
 import { OrderRecord } from '../order.ts';
 import { encodeIntendedTime, encodeOrder, STAMPED_ORDER_LEN } from '../protocol.ts';
+import { LEAD_IN_ROUND, LeadInFlow } from './leadInFlow.ts';
 import { OrderFlow } from './orderFlow.ts';
+import { type DatagramOutput, PortDatagrams } from './portDatagrams.ts';
 
 /** What the sender is told, as JSON in its first argument. */
 export interface SenderOrders {
@@ -21,6 +29,8 @@ export interface SenderOrders {
   readonly netns?: string;
   readonly address: string;
   readonly udpPort: number;
+  /** sends through a port instead of a socket of the kernel */
+  readonly port?: SenderPort;
   /** [orders per second] */
   readonly rate: number;
   readonly seconds: number;
@@ -29,20 +39,47 @@ export interface SenderOrders {
   readonly core?: number;
 }
 
+/** A port to send through, and what its frames say. */
+export interface SenderPort {
+  readonly via: string;
+  readonly sourceMac: string;
+  readonly sourceAddress: string;
+  readonly destinationMac: string;
+}
+
+/** What the sender says when its lead-in has left, as a line of JSON. */
+export interface LeadInReport {
+  /** orders that went ahead */
+  readonly leadIn: number;
+}
+
 /** What the sender says when it is done, as a line of JSON. */
 export interface SenderReport {
-  /** datagrams that the kernel took */
+  /** datagrams that were taken */
   readonly sent: number;
-  /** times the kernel had no room for a burst */
+  /** times there was no room for a burst */
   readonly busy: number;
   /** worst delay between the intended and the real time of sending */
   readonly maxLateNs: number;
 }
 
-/** Datagrams per system call at most, when behind. */
+/** Orders to send, and how fast. */
+interface Flow {
+  readonly orders: { next(out: OrderRecord): void };
+  /** [orders per second] */
+  readonly rate: number;
+  readonly total: number;
+}
+
+/** Datagrams per call at most, when behind. */
 const BURST = 32;
 /** Time for the receiver to see the start coming. */
 const START_DELAY_NS = 20e6;
+const SOURCE_PORT = 9001;
+const PEER_TIMEOUT_MS = 5000;
+/** The lead-in lasts about so long, at the rate of the flow where that is within these bounds. */
+const LEAD_IN_SECONDS = 0.4;
+const LEAD_IN_RATES = [2500, 50_000] as const;
 
 const orders = JSON.parse(process.argv[2] ?? '') as SenderOrders;
 try {
@@ -52,8 +89,14 @@ try {
     using namespace = NetworkNamespace.open(orders.netns);
     namespace.enter();
   }
-  warmUp();
-  process.stdout.write(`${JSON.stringify(send(orders))}\n`);
+  const { address, udpPort, port, rate, seconds, seed } = orders;
+  using output = port === undefined ? openSocket(address, udpPort) : await openPeered(port);
+  const leadIn = leadInFlow(rate);
+  send(output, leadIn);
+  say({ leadIn: leadIn.total } satisfies LeadInReport);
+  await once(process.stdin, 'data');
+  process.stdin.destroy();
+  say(send(output, { orders: new OrderFlow(seed), rate, total: Math.round(rate * seconds) }));
 } catch (error) {
   // The demo hands this on to its user: cause and remedy stand in the message.
   const debug = process.env.BAREWIRE_DEBUG !== undefined;
@@ -61,26 +104,67 @@ try {
   process.exitCode = 1;
 }
 
-/**
- * Sends orders to a socket of our own that nobody reads, until V8 has compiled what sends.
- *
- * measured: without it the sender falls 25 ms behind at the start, and a receiver's p99 says nothing but that.
- */
-function warmUp(): void {
-  using sink = new UdpSocket({ address: '127.0.0.1' });
-  send({ ...orders, address: sink.local.address, udpPort: sink.local.port, rate: 100_000, seconds: 0.4 });
+function say(report: LeadInReport | SenderReport): void {
+  process.stdout.write(`${JSON.stringify(report)}\n`);
 }
 
-function send({ address, udpPort, rate, seconds, seed }: SenderOrders): SenderReport {
-  using socket = new UdpSocket({
+function leadInFlow(rate: number): Flow {
+  const [slowest, fastest] = LEAD_IN_RATES;
+  const paced = Math.min(Math.max(rate, slowest), fastest);
+  const rounds = Math.round((paced * LEAD_IN_SECONDS) / LEAD_IN_ROUND);
+  return { orders: new LeadInFlow(), rate: paced, total: rounds * LEAD_IN_ROUND };
+}
+
+/** Opens a socket, once what sends has been compiled. */
+function openSocket(address: string, udpPort: number): UdpSocket {
+  warmUp();
+  return socketTo(address, udpPort);
+}
+
+function socketTo(address: string, port: number): UdpSocket {
+  return new UdpSocket({
     ...(address.includes(':') ? { address: '::' } : {}),
-    peer: { address, port: udpPort },
+    peer: { address, port },
     burst: BURST,
     maxLen: 64,
   });
-  const flow = new OrderFlow(seed);
+}
+
+/**
+ * Sends orders to a socket of our own that nobody reads, until V8 has compiled what sends.
+ *
+ * measured: without it the sender falls 25 ms behind at the start: too many datagrams at once for some receivers. A port
+ * that loses nothing needs none.
+ */
+function warmUp(): void {
+  using sink = new UdpSocket({ address: '127.0.0.1' });
+  using output = socketTo(sink.local.address, sink.local.port);
+  send(output, { orders: new OrderFlow(orders.seed), rate: 100_000, total: 40_000 });
+}
+
+/** Opens a port, and waits for its peer where it has one. @throws Error when none comes */
+async function openPeered({ via, ...ends }: SenderPort): Promise<PortDatagrams> {
+  const { address, udpPort } = orders;
+  const port = openPort(via);
+  const received = new Burst(1);
+  const deadline = performance.now() + PEER_TIMEOUT_MS;
+  while (port instanceof MemifPort && !port.interface.connected) {
+    if (performance.now() > deadline) {
+      const state = port.report.reasons.join('; ');
+      port.close();
+      throw new Error(`Cannot send orders through ${via}: ${state}`);
+    }
+    port.arm();
+    port.rx(received);
+    port.recycle(received);
+    await sleep(1);
+  }
+  const frame = { ...ends, destinationAddress: address, sourcePort: SOURCE_PORT, destinationPort: udpPort };
+  return new PortDatagrams(port, frame, BURST);
+}
+
+function send(output: DatagramOutput, { orders: flow, rate, total }: Flow): SenderReport {
   const order = new OrderRecord();
-  const total = Math.round(rate * seconds);
   const startNs = nowNs() + START_DELAY_NS;
   let written = 0;
   let sent = 0;
@@ -91,22 +175,22 @@ function send({ address, udpPort, rate, seconds, seed }: SenderOrders): SenderRe
     while (written < total && written - sent < BURST) {
       const intendedNs = startNs + (written * 1e9) / rate;
       if (intendedNs > now) break;
-      const offset = socket.reserve(STAMPED_ORDER_LEN);
+      const offset = output.reserve(STAMPED_ORDER_LEN);
       if (offset < 0) break;
       flow.next(order);
       order.intendedNs = intendedNs;
-      encodeOrder(socket.sendView, offset, order);
-      encodeIntendedTime(socket.sendView, offset, order);
+      encodeOrder(output.sendView, offset, order);
+      encodeIntendedTime(output.sendView, offset, order);
       maxLateNs = Math.max(maxLateNs, now - intendedNs);
       written++;
     }
     if (written === sent) continue;
-    const taken = socket.flush();
+    const taken = output.flush();
     if (taken < 0) {
       throw new SystemError('Cannot send orders to', {
         syscall: 'sendmmsg',
         errno: -taken,
-        subject: `${address} port ${udpPort}`,
+        subject: `${orders.address} port ${orders.udpPort}`,
       });
     }
     if (taken < written - sent) busy++;

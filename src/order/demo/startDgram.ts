@@ -41,6 +41,7 @@ export async function startDgram(
       report: { via: 'dgram', accelerated: false, mode, reasons: [], udpPort: bound },
       failed,
       read: () => ({ ...page.read(), dropped: dropped() }),
+      clear: () => page.clear(),
       stop: async () => {
         const drops = { receiveBufferFull: dropped() };
         await stop();
