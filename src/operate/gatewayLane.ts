@@ -2,7 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { FlowSpec } from '../bpf/index.ts';
 import { type LaneContext, type LaneProgram, LoopReporter } from '../lane/index.ts';
 import { openPort, type Port, type PortReport, parsePortSpec } from '../port/index.ts';
-import { addresses, explainRefusal } from '../sys/index.ts';
+import { addresses } from '../sys/index.ts';
 import { parseIp } from '../wire/index.ts';
 import { Gateway, type GatewayOut, type GatewayReading } from './gateway.ts';
 
@@ -66,13 +66,7 @@ export function createLane({ nowNs }: LaneContext, data: GatewayLaneData): LaneP
 }
 
 function openFrom({ from, destinations, strict }: GatewayLaneData): Port {
-  const flows = destinations.flatMap((destination) => destination.flows);
-  try {
-    return openPort(from, { flows, strict });
-  } catch (error) {
-    const features = ['AF_XDP socket', 'XDP program'] as const;
-    throw explainRefusal(error, { action: 'Cannot open', subject: from, features });
-  }
+  return openPort(from, { flows: destinations.flatMap((destination) => destination.flows), strict });
 }
 
 /** Addresses of the interface behind a port; undefined when there is none. */

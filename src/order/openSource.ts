@@ -1,5 +1,4 @@
-import { OptionReader, openPort, PORT_SCHEMES, type Port, parsePortSpec } from '../port/index.ts';
-import { type CapabilityFeature, explainRefusal, lockLimit } from '../sys/index.ts';
+import { OptionReader, openPort, PORT_SCHEMES, parsePortSpec } from '../port/index.ts';
 import { PortSource } from './portSource.ts';
 import type { PayloadHandler, Source } from './source.ts';
 import { UdpSource } from './udpSource.ts';
@@ -41,22 +40,7 @@ export function openSource(text: string, handler: PayloadHandler, options: OpenS
     });
   }
   const { udpPort, strict = false } = options;
-  let port: Port;
-  try {
-    port = openPort(text, { flows: [{ port: udpPort }], strict });
-  } catch (error) {
-    throw explainRefusal(error, { action: 'Cannot open', subject: text, features: xdpFeatures() });
-  }
-  return new PortSource(port, handler, { udpPort });
-}
-
-/** Packet memory of one nicQueue with rings of the usual size: more than most hosts let a user lock. [bytes] */
-const QUEUE_MEMORY_LEN = 12 << 20;
-
-/** What a port over AF_XDP needs; the other ports need nothing, so nobody refuses them. */
-function xdpFeatures(): CapabilityFeature[] {
-  const memory: CapabilityFeature[] = lockLimit() < QUEUE_MEMORY_LEN ? ['memory beyond the lock limit'] : [];
-  return ['AF_XDP socket', 'XDP program', ...memory];
+  return new PortSource(openPort(text, { flows: [{ port: udpPort }], strict }), handler, { udpPort });
 }
 
 /** `10.0.0.1:9000`, `[::1]:9000`, `10.0.0.1`, `:9000` or nothing. */

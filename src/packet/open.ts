@@ -95,7 +95,7 @@ function openFd(name: string): Fd {
   const fd = libc.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
   if (fd >= 0) return new Fd(fd, `packet socket of ${name}`);
   const errno = libc.errno();
-  const hint = capabilityHint(['AF_XDP socket']);
+  const hint = capabilityHint(['packet socket']);
   throw new SystemError('Cannot open packet socket of', {
     ...{ syscall: 'socket(AF_PACKET)', errno, subject: name },
     ...(hint === undefined ? {} : { hint }),

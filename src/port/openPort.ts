@@ -8,6 +8,7 @@ import { openPcapPort } from './openPcapPort.ts';
 import { openTapPort } from './openTapPort.ts';
 import { openXdpPort } from './openXdpPort.ts';
 import type { Port } from './port.ts';
+import { explainOpening } from './portNeeds.ts';
 import { type PortSpec, parsePortSpec } from './portSpec.ts';
 import { withoutWrappers, wrapPort } from './wrapPort.ts';
 
@@ -54,12 +55,18 @@ export const PORT_SCHEMES: readonly string[] = [...OPENERS.keys()];
  * Every port takes `faults=…`, `capture=FILE` and `trace=stderr|FILE`, ports around the port; docs/ports.md has the details.
  *
  * @throws TypeError when the spec has a scheme or an option that nobody knows, or a flow is wanted and none given
- * @throws SystemError what opening the backend throws
+ * @throws SystemError what opening the backend throws; EPERM names all capabilities that the scheme needs
  */
 export function openPort(text: string, options: OpenPortOptions = {}): Port {
   const spec = parsePortSpec(text);
   const open = OPENERS.get(spec.scheme);
-  if (open !== undefined) return wrapPort(open(withoutWrappers(spec), options), spec);
-  const known = PORT_SCHEMES.map((scheme) => `${scheme}:`).join(', ');
-  throw new TypeError(`Cannot open ${text}: no port "${spec.scheme}:"; there are ${known}`);
+  if (open === undefined) {
+    const known = PORT_SCHEMES.map((scheme) => `${scheme}:`).join(', ');
+    throw new TypeError(`Cannot open ${text}: no port "${spec.scheme}:"; there are ${known}`);
+  }
+  try {
+    return wrapPort(open(withoutWrappers(spec), options), spec);
+  } catch (error) {
+    throw explainOpening(error, spec);
+  }
 }

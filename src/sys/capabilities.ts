@@ -32,6 +32,7 @@ const bits: Readonly<Record<Capability, number>> = {
 /** Something that needs a capability. */
 export type CapabilityFeature =
   | 'AF_XDP socket'
+  | 'packet socket'
   | 'XDP program'
   | 'interface set-up'
   | 'network namespace'
@@ -46,6 +47,7 @@ export type CapabilityFeature =
  */
 export const featureCapabilities: Readonly<Record<CapabilityFeature, readonly Capability[]>> = {
   'AF_XDP socket': ['CAP_NET_RAW'],
+  'packet socket': ['CAP_NET_RAW'],
   // CAP_PERFMON: the verifier lets nobody else walk over headers of variable length.
   'XDP program': ['CAP_BPF', 'CAP_NET_ADMIN', 'CAP_PERFMON'],
   'interface set-up': ['CAP_NET_ADMIN'],
