@@ -1,6 +1,6 @@
 import { Burst, copyDescriptor } from '../core/index.ts';
 import { sendOrDrop } from '../lane/index.ts';
-import { MemifPort, type Port } from '../port/index.ts';
+import type { Port } from '../port/index.ts';
 import { FrameCopy } from './frameCopy.ts';
 
 /** What an {@link Outlet} counts, by the names under which a reading shows it; `sent` comes first. */
@@ -24,11 +24,6 @@ const UNFINISHED_CHECKSUM = 5;
 const NOT_ALLOWED = 6;
 const LOST = 7;
 
-/** Whether there is somebody at the other end of a port. */
-interface Peer {
-  readonly connected: boolean;
-}
-
 /**
  * The way out to one port: takes copies of frames, and sends them a burst at a time.
  *
@@ -41,7 +36,6 @@ export class Outlet {
   /** at the indexes of {@link outletCounters} [frames] */
   readonly counters: Float64Array = new Float64Array(outletCounters.length);
   readonly #port: Port;
-  readonly #peer: Peer | undefined;
   readonly #copy: FrameCopy;
   readonly #returned: Burst;
   #frames = 0;
@@ -50,7 +44,6 @@ export class Outlet {
   /** @param burst - most descriptors to send at once @throws RangeError when it is none */
   constructor(port: Port, burst: number) {
     this.#port = port;
-    this.#peer = peerOf(port);
     this.#copy = new FrameCopy(port);
     this.burst = new Burst(burst);
     this.#returned = new Burst(burst);
@@ -63,7 +56,7 @@ export class Outlet {
 
   /** Whether somebody is at the other end; true for a port that cannot tell. */
   get connected(): boolean {
-    return this.#peer === undefined || this.#peer.connected;
+    return this.#port.connected ?? true;
   }
 
   /**
@@ -155,10 +148,4 @@ export class Outlet {
     this.counters[reason]! += 1;
     return false;
   }
-}
-
-/** Who can tell whether a port has a peer; undefined where there is no such thing, as on an interface. */
-function peerOf(port: Port & Partial<Peer>): Peer | undefined {
-  if (port instanceof MemifPort) return port.interface;
-  return port.connected === undefined ? undefined : (port as Peer);
 }

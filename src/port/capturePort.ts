@@ -62,6 +62,11 @@ export class CapturePort implements Port {
     };
   }
 
+  /** Whether the port behind knows of somebody at its other end. */
+  get connected(): boolean {
+    return this.#inner.connected ?? true;
+  }
+
   /** Whether the inner port is at its end. */
   get ended(): boolean {
     return this.#inner.ended ?? false;

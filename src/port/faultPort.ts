@@ -86,6 +86,11 @@ export class FaultPort implements Port {
     };
   }
 
+  /** Whether the port behind knows of somebody at its other end. */
+  get connected(): boolean {
+    return this.#inner.connected ?? true;
+  }
+
   /** Whether the port inside is at its end, and nothing that it received is held. */
   get ended(): boolean {
     return (this.#inner.ended ?? false) && (this.#rx?.held ?? 0) === 0;

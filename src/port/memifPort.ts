@@ -40,18 +40,22 @@ export class MemifPort implements Port {
     this.report = {
       via: 'memif',
       accelerated: true,
+      // As of now: peers come and go.
       get mode(): string {
         return `${opened.role}, ${opened.state}`;
       },
-      get reasons(): readonly string[] {
-        return opened.connected ? [] : [`No peer yet: ${opened.state}`];
-      },
+      reasons: [],
     };
     this.mac = spec.mac ?? macOf(`${spec.path} ${spec.id ?? 0} ${opened.role}`);
     this.mtu = mtu;
     this.maxPieceLen = opened.memory.chunkLen;
     this.regions = [opened.memory];
     this.fds = [opened.fd];
+  }
+
+  /** Whether there is a peer. */
+  get connected(): boolean {
+    return this.interface.connected;
   }
 
   /** Receives a burst from the next queue that has one. @hot */

@@ -69,7 +69,14 @@ const SECRET_LEN = 24;
 
 /** Reads a secret; the newline that editors leave at its end is not part of it. */
 function readSecret(spec: PortSpec, path: string): Uint8Array {
-  const bytes = readFileSync(path);
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw new Error(`Cannot open ${spec.text}: its secret cannot be read: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
   const end = bytes.at(-1) === 0x0a ? bytes.length - 1 : bytes.length;
   if (end < 1 || end > SECRET_LEN) {
     throw new RangeError(

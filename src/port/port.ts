@@ -63,6 +63,8 @@ export interface Port extends Disposable {
   readonly fds: readonly number[];
   /** rx() will never return a frame again, as at the end of a file; absent where a frame may always come */
   readonly ended?: boolean;
+  /** somebody is at the other end, to whom tx() can give frames; absent where a port cannot tell */
+  readonly connected?: boolean;
 
   /** Replaces the contents of `burst` by received frames and returns how many descriptors there are. @hot */
   rx(burst: Burst): number;

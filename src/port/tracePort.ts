@@ -65,6 +65,11 @@ export class TracePort implements Port {
     };
   }
 
+  /** Whether the port behind knows of somebody at its other end. */
+  get connected(): boolean {
+    return this.#inner.connected ?? true;
+  }
+
   /** Whether the port inside is at its end. */
   get ended(): boolean {
     return this.#inner.ended ?? false;
