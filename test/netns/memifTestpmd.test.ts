@@ -212,7 +212,7 @@ for (const role of ['client', 'server'] as const) {
     });
 
     it(SOAK
-      ? 'meets a peer that is killed every 20 s for 10 minutes'
+      ? 'meets a peer that is killed every 20 s for 5 minutes'
       : 'meets a peer that is killed again and again', { timeout: 900_000 }, async (t) => {
       if (!available(t)) return;
       const socket = join(folder, `${sockets++}`);
@@ -220,7 +220,7 @@ for (const role of ['client', 'server'] as const) {
       const owned = leakedFds().length;
       const port = new MemifPort({ path: socket, role, debug: true });
       const { pool } = port.interface.memory;
-      const rounds = SOAK ? 30 : 4;
+      const rounds = SOAK ? 15 : 4;
       let sent = 0;
       let received = 0;
       for (let round = 0; round < rounds; round++) {
