@@ -31,7 +31,6 @@ class Wire {
   receive(): void {
     if (this.#waiting === 0) this.#waiting = this.#port.kernel.receive(60);
     this.#waiting -= this.#port.rx(this.#in);
-    stampByLane(this.#in);
     this.#port.recycle(this.#in);
     this.#port.refill();
   }
@@ -53,13 +52,14 @@ class Wire {
 
 const wire = new Wire(false);
 const software = new Wire(true);
+const stamped = new Burst(1, { timestamps: true, hashes: true });
+stamped.count = 1;
 
 const cases: AllocationCase[] = [
   {
     name: 'metadata of frames received and sent',
     covers: [
       'xdp/RxMetadata.read',
-      'xdp/stampByLane',
       'xdp/FrameRings.completed',
       'xdp/FrameRings.refill',
       'xdp/Umem.putFrom',
@@ -73,6 +73,13 @@ const cases: AllocationCase[] = [
         wire.receive();
         wire.send();
       }
+    },
+  },
+  {
+    name: 'frames that the lane stamps',
+    covers: ['xdp/stampByLane'],
+    run(count: number): void {
+      for (let i = 0; i < count; i++) stampByLane(stamped);
     },
   },
   {

@@ -34,7 +34,12 @@ export type RxClock = 'hardware' | 'kernel';
  * @hot
  */
 export function stampByLane(burst: Burst): void {
-  if (burst.timestampNs !== null) burst.timestampNs.fill(nowNs(), 0, burst.count);
+  const stamps = burst.timestampNs;
+  if (stamps !== null) {
+    const now = nowNs();
+    // NB: fill() would have the number put on the heap.
+    for (let i = 0; i < burst.count; i++) stamps[i] = now;
+  }
   if (burst.hash !== null) burst.hash.fill(0, 0, burst.count);
 }
 
