@@ -72,14 +72,20 @@ export async function runBench(names: readonly string[], options: BenchOptions =
   const chosen = wanted.filter(({ long }) => named || long !== true);
   const printer = new Printer(options.json === true);
   printer.header(chosen);
-  const runnable = chosen.filter(({ name, needs }) => {
-    const reason = needs?.();
+  const runnable = chosen.filter(({ name, needs, vias }) => {
+    const reason = cannotRunOver(vias, options.via) ?? needs?.(options.via);
     if (reason !== undefined) printer.note(`${name}: left out, ${reason}`);
     return reason === undefined;
   });
   const ok = await runCases(runnable, options, printer);
   const unable = named && runnable.length < chosen.length;
   return ok && !unable && !(options.strict === true && printer.missed) ? 0 : 1;
+}
+
+/** Why a case cannot run over what the user asks for; undefined when it can. */
+function cannotRunOver(vias: readonly string[] = [], via?: string): string | undefined {
+  if (via === undefined || vias.includes(via.split(/[:?]/, 1)[0]!)) return undefined;
+  return vias.length === 0 ? 'it takes no --via' : `it runs over ${vias.join(', ')}, not over ${via}`;
 }
 
 /** Tables go to standard output; with `json` only lines of JSON do, and all else to standard error. */

@@ -13,8 +13,14 @@ export interface BenchCase {
   readonly kind: 'micro' | 'system';
   /** Runs only when named on the command line; false by default. */
   readonly long?: boolean;
-  /** Why the case cannot run here, such as `it needs root`; undefined when it can. */
-  needs?(): string | undefined;
+  /** Schemes of the ports that {@link BenchContext.via} may name; none by default. */
+  readonly vias?: readonly string[];
+  /**
+   * Why the case cannot run here, such as `it needs root`; undefined when it can.
+   *
+   * @param via - as in {@link BenchContext.via}
+   */
+  needs?(via?: string): string | undefined;
   /**
    * Measures in the rounds of {@link BenchContext.rounds}.
    *
@@ -25,6 +31,11 @@ export interface BenchCase {
 
 /** What a running case gets from the harness. */
 export interface BenchContext {
+  /**
+   * The port to run over, as a spec, when the user asks for one; undefined for the usual, which alone is held against
+   * targets.
+   */
+  readonly via: string | undefined;
   /**
    * Yields the index of each round. One round measures every variant and peer once; other cases, and the calibration
    * loop, run between two rounds.

@@ -95,3 +95,26 @@ test('runCases() reports the case that fails and finishes the others', async () 
     ...['broken failed: no more', 'figures a'],
   ]);
 });
+
+test('runCases() hands the port on, and holds figures against targets over the usual one only', async () => {
+  const targeted: BenchCase = {
+    ...{ name: 'a', about: '', kind: 'system' },
+    async run({ rounds, via }) {
+      for await (const _ of rounds(1));
+      const target = { op: '<', value: 2 } as const;
+      return [
+        { figure: via ?? 'usual', unit: 's', ours: [1], target, peers: [{ name: 'p', values: [1], target }] },
+      ];
+    },
+  };
+  const log = new Log();
+  await runCases([targeted], quick(), log);
+  await runCases([targeted], quick({ via: 'memif' }), log);
+  assert.deepEqual(
+    log.results.map(({ figure, verdicts, ratio }) => [figure, verdicts.length, ratio]),
+    [
+      ['usual', 2, 1],
+      ['memif', 0, 1],
+    ],
+  );
+});

@@ -1,5 +1,5 @@
 import { siblingUrl } from '../../src/lane/siblingUrl.ts';
-import type { BenchCase, BenchContext } from './benchCase.ts';
+import type { BenchCase, BenchContext, Measurement } from './benchCase.ts';
 import { type Figure, toFigures } from './figure.ts';
 import { Isolate } from './isolate.ts';
 import { median } from './median.ts';
@@ -11,6 +11,8 @@ export interface RunOptions {
   readonly rounds?: number | undefined;
   /** How long one variant or peer is measured in one round [s]; each case's own time when absent. */
   readonly seconds?: number | undefined;
+  /** The port to run over, for cases that can; what each case usually runs over when absent. */
+  readonly via?: string | undefined;
   /** Runs the calibration loop; tests put something quick here. */
   readonly calibrate?: () => number | Promise<number>;
 }
@@ -73,6 +75,7 @@ async function runCase(
 ): Promise<Figure[]> {
   const calibrations: number[] = [];
   const context: BenchContext = {
+    via: options.via,
     async *rounds(count = ROUNDS) {
       const total = options.rounds ?? count;
       for (let round = 0; round < total; round++) {
@@ -91,8 +94,15 @@ async function runCase(
   await turns.take();
   try {
     output.progress(`${one.name}: setting up`);
-    return toFigures(one.name, await one.run(context), median(calibrations));
+    const measured = await one.run(context);
+    const judged = options.via === undefined ? measured : measured.map(withoutTargets);
+    return toFigures(one.name, judged, median(calibrations));
   } finally {
     turns.give();
   }
+}
+
+/** The targets are those of the usual port. */
+function withoutTargets({ target: _, peers = [], ...measurement }: Measurement): Measurement {
+  return { ...measurement, peers: peers.map(({ name, values }) => ({ name, values })) };
 }

@@ -1,21 +1,24 @@
 /**
- * The two ends of the `rtt` case: a worker in one network namespace, on one core, that calls or answers as it is told.
+ * The two ends of the `rtt` case: a worker at one end of a wire, on one core, that calls or answers as it is told.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { NetworkNamespace, pinThread } from '../../src/sys/index.ts';
 import { answerDgram, callDgram } from './rttDgram.ts';
+import { answerPort, callPort } from './rttPort.ts';
 import { answerSockets, callSockets } from './rttSockets.ts';
-import { answerXdp, callXdp } from './rttXdp.ts';
 
 /** How the orders travel. */
-export type RttVia = 'AF_XDP' | 'spinning UDP sockets' | 'node:dgram';
+export type RttVia = 'port' | 'spinning UDP sockets' | 'node:dgram';
 
 /** Where an end lives. */
 export interface RttEnd {
-  readonly netns: string;
-  readonly interface: string;
+  readonly netns: string | undefined;
+  /** of the port to open; undefined where the kernel has this end to itself, whose sockets then stand in for it */
+  readonly via: string | undefined;
   readonly address: string;
   readonly peerAddress: string;
+  /** for frames; undefined where only sockets send */
+  readonly peerMac: string | undefined;
   readonly core: number;
 }
 
@@ -42,20 +45,20 @@ interface Way {
 }
 
 const WAYS: Readonly<Record<RttVia, Way>> = {
-  AF_XDP: { call: callXdp, answer: answerXdp },
+  port: { call: callPort, answer: answerPort },
   'spinning UDP sockets': { call: callSockets, answer: answerSockets },
   'node:dgram': { call: callDgram, answer: answerDgram },
 };
 
 const end = workerData as RttEnd;
-{
+if (end.netns !== undefined) {
   using namespace = NetworkNamespace.open(end.netns);
   namespace.enter();
 }
 pinThread(end.core);
 
 parentPort!.on('message', async ({ role, via, seconds }: RttTask) => {
-  const way = WAYS[via];
+  const way = WAYS[via === 'port' && end.via === undefined ? 'spinning UDP sockets' : via];
   const times = role === 'call' ? await way.call(end, seconds) : await way.answer(end, seconds);
   parentPort!.postMessage(times);
 });

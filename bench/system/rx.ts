@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DemoNetwork } from '../../src/order/demo/demoNetwork.ts';
+import { makeWire } from '../../src/order/demo/makeWire.ts';
 import { type ReceiverReading, receiveOrders } from '../../src/order/index.ts';
 import { allowedCores } from '../../src/sys/index.ts';
 import type { BenchCase } from '../harness/benchCase.ts';
 import { needsRoot } from './needsRoot.ts';
 import type { InjectorTask } from './rxInjector.ts';
-import { INJECTED_UDP_PORT, startInjector } from './startInjector.ts';
+import { INJECTED_VIAS, startInjector } from './startInjector.ts';
 
 const RING = 16_384;
 const PACED_RATE = 1e6;
@@ -26,22 +26,24 @@ interface Outcome {
   readonly causes: Readonly<Record<string, number>>;
 }
 
-/** Orders injected by the kernel at the far end of a veth pair, received, checked, decoded and booked on one lane. */
+/** Orders injected at the far end of a wire, usually by the kernel into a veth pair; received, checked, decoded and booked on one lane. */
 export const rx: BenchCase = {
   name: 'rx',
-  about: 'receive, parse and book of injected orders over veth, native mode, rings of 16,384',
+  about:
+    'receive, parse and book of injected orders, over veth in native mode unless told otherwise, rings of 16,384',
   kind: 'system',
+  vias: INJECTED_VIAS,
   needs: needsRoot,
   async run(context) {
-    using network = new DemoNetwork();
-    const { receiver } = network;
-    await using injector = startInjector(network);
+    using wire = makeWire(context.via ?? 'xdp', { rxRing: RING });
+    const { receiver } = wire;
+    await using injector = startInjector(wire);
 
     const measure = async (task: InjectorTask): Promise<Outcome> => {
       await using running = await receiveOrders({
-        via: `xdp:${receiver.interface}?rx=${RING}`,
-        udpPort: INJECTED_UDP_PORT,
-        netns: receiver.namespace.path,
+        via: receiver.via!,
+        udpPort: wire.udpPort,
+        ...(receiver.netns === undefined ? {} : { netns: receiver.netns }),
         core: allowedCores().at(-1)!,
         idle: 'busySpin',
         maxOrders: 1 << 20,
@@ -52,12 +54,12 @@ export const rx: BenchCase = {
       const after = await settled(() => running.read());
       const drops = await running.stop();
       const booked = after.received - before.received - (sum(after.rejected) - sum(before.rejected));
-      const beforeXdp = warm.orders + injected.orders - after.received - sum(drops);
+      const beforePort = warm.orders + injected.orders - after.received - sum(drops);
       return {
         offered: (injected.orders / injected.ns) * 1e3,
         booked: (booked / injected.ns) * 1e3,
         missing: injected.orders - booked,
-        causes: { ...drops, ...after.rejected, beforeXdp },
+        causes: { ...drops, ...after.rejected, beforePort },
       };
     };
 

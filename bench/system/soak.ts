@@ -4,37 +4,36 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { siblingUrl } from '../../src/lane/index.ts';
-import { DemoNetwork } from '../../src/order/demo/demoNetwork.ts';
-import { allowedCores, withNetns } from '../../src/sys/index.ts';
+import { makeWire } from '../../src/order/demo/makeWire.ts';
+import type { Wire } from '../../src/order/demo/wire.ts';
+import { allowedCores, NetworkNamespace, withNetns } from '../../src/sys/index.ts';
 import type { BenchCase } from '../harness/benchCase.ts';
 import { median } from '../harness/median.ts';
 import { needsRoot } from './needsRoot.ts';
-import { INJECTED_UDP_PORT, startInjector } from './startInjector.ts';
+import { INJECTED_VIAS, startInjector } from './startInjector.ts';
 
 /** V8 compiles, the book touches its pages, the heap finds its size: after that nothing may grow. */
 const START_UP_SECONDS = 15;
 const SAMPLE_MS = 200;
+const RX_RING = 16_384;
 
-/** The process of `barewire receive`, flooded by the kernel; what it holds in memory has to stay what it is. */
+/** The process of `barewire receive`, flooded with orders; what it holds in memory has to stay what it is. */
 export const soak: BenchCase = {
   name: 'soak',
   about: 'resident size of the receiver process at full rate, after start-up',
   kind: 'system',
+  vias: INJECTED_VIAS,
   needs: needsRoot,
   async run(context) {
     const seconds = context.seconds(60);
-    using network = new DemoNetwork();
-    const { receiver } = network;
-    await using injector = startInjector(network);
+    using wire = makeWire(context.via ?? 'xdp', { rxRing: RX_RING });
+    await using injector = startInjector(wire);
     const growthMiB: number[] = [];
     const growthShare: number[] = [];
     const residentMiB: number[] = [];
     const rates: number[] = [];
     for await (const _ of context.rounds(1)) {
-      // A process begins in the namespace of the thread that starts it.
-      const child = withNetns(receiver.namespace, () =>
-        startReceiver(receiver.interface, allowedCores().at(-1)!),
-      );
+      const child = startReceiver(wire, allowedCores().at(-1)!);
       const output = collect(child);
       try {
         await attached(child);
@@ -74,23 +73,27 @@ export const soak: BenchCase = {
   },
 };
 
-function startReceiver(name: string, core: number): ChildProcess {
+function startReceiver({ receiver, udpPort }: Wire, core: number): ChildProcess {
   const main = fileURLToPath(siblingUrl(import.meta.url, '../../src/cli/main'));
-  const spec = `xdp:${name}?rx=16384`;
   const args = [
     'receive',
     '--via',
-    spec,
+    receiver.via!,
     '--port',
-    `${INJECTED_UDP_PORT}`,
+    `${udpPort}`,
     '--orders',
     '65536',
     '--idle',
     'busySpin',
   ];
-  return spawn(process.execPath, [main, ...args, '--core', `${core}`, '--json'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const start = (): ChildProcess =>
+    spawn(process.execPath, [main, ...args, '--core', `${core}`, '--json'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  if (receiver.netns === undefined) return start();
+  // A process begins in the namespace of the thread that starts it.
+  using namespace = NetworkNamespace.open(receiver.netns);
+  return withNetns(namespace, start);
 }
 
 /** Resolves with all of standard output when the process is gone. */

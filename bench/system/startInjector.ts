@@ -1,21 +1,26 @@
 import { siblingUrl } from '../../src/lane/index.ts';
-import type { DemoNetwork } from '../../src/order/demo/demoNetwork.ts';
-import { allowedCores } from '../../src/sys/index.ts';
+import type { Wire } from '../../src/order/demo/wire.ts';
+import { allowedCores, NetworkNamespace, setOffloads, withNetns } from '../../src/sys/index.ts';
 import { Isolate } from '../harness/isolate.ts';
 import type { Injected, InjectorEnd, InjectorTask } from './rxInjector.ts';
 
-/** UDP destination port of injected orders. */
-export const INJECTED_UDP_PORT = 9000;
+/** Ports that an injector can reach. */
+export const INJECTED_VIAS: readonly string[] = ['xdp', 'packet', 'memif'];
 
-/** Starts the order injector at the sender's end of a network, on the first core. */
-export function startInjector({ sender, receiver }: DemoNetwork): Isolate<InjectorTask, Injected> {
+/** Starts the order injector at the sender's end of a wire, on the first core. */
+export function startInjector({ sender, receiver, udpPort }: Wire): Isolate<InjectorTask, Injected> {
+  if (receiver.interface !== undefined) takeInjected(receiver.netns!, receiver.interface);
   const end: InjectorEnd = {
-    netns: sender.namespace.path,
-    interface: sender.interface,
-    address: sender.address,
-    peerAddress: receiver.address,
-    udpPort: INJECTED_UDP_PORT,
+    ...{ via: sender.via!, netns: sender.netns, interface: sender.interface, udpPort },
+    ...{ mac: sender.mac!, address: sender.address },
+    ...{ peerMac: receiver.mac!, peerAddress: receiver.address },
     core: allowedCores()[0]!,
   };
   return new Isolate(siblingUrl(import.meta.url, './rxInjector'), end);
+}
+
+/** Has a veth take frames that the kernel injects at its far end also where no XDP program waits for them. */
+function takeInjected(netns: string, name: string): void {
+  using namespace = NetworkNamespace.open(netns);
+  withNetns(namespace, () => setOffloads(name, { gro: true }));
 }

@@ -10,6 +10,12 @@ export function benchCommand(): Command {
     .option('--strict', 'exit with code 1 when a target is missed')
     .addOption(new Option('--rounds <count>', 'rounds of each case').argParser(wholeNumber))
     .addOption(new Option('--seconds <seconds>', 'length of one measurement').argParser(positiveNumber))
+    .addOption(
+      new Option(
+        '--via <spec>',
+        'port to run rtt, rx or soak over, such as memif; targets are for the usual one',
+      ),
+    )
     .action(async (names: string[], options: BenchFlags, command: Command) => {
       const { runBench } = await import('../../bench/index.ts');
       try {
@@ -28,6 +34,7 @@ interface BenchFlags {
   strict?: boolean;
   rounds?: number;
   seconds?: number;
+  via?: string;
 }
 
 function wholeNumber(text: string): number {

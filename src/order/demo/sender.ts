@@ -4,9 +4,7 @@
 //
 // It first sends a lead-in, says so, and waits for a word on standard input: see LeadInFlow.
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Burst } from '../../core/index.ts';
-import { MemifPort, openPort } from '../../port/index.ts';
+import { openPort } from '../../port/index.ts';
 import {
   dieWithParent,
   NetworkNamespace,
@@ -17,6 +15,7 @@ import {
 } from '../../sys/index.ts';
 import { OrderRecord } from '../order.ts';
 import { encodeIntendedTime, encodeOrder, STAMPED_ORDER_LEN } from '../protocol.ts';
+import { awaitPeer } from './awaitPeer.ts';
 import { LEAD_IN_ROUND, LeadInFlow } from './leadInFlow.ts';
 import { OrderFlow } from './orderFlow.ts';
 import { type DatagramOutput, PortDatagrams } from './portDatagrams.ts';
@@ -76,7 +75,6 @@ const BURST = 32;
 /** Time for the receiver to see the start coming. */
 const START_DELAY_NS = 20e6;
 const SOURCE_PORT = 9001;
-const PEER_TIMEOUT_MS = 5000;
 /** The lead-in lasts about so long, at the rate of the flow where that is within these bounds. */
 const LEAD_IN_SECONDS = 0.4;
 const LEAD_IN_RATES = [2500, 50_000] as const;
@@ -142,24 +140,12 @@ function warmUp(): void {
   send(output, { orders: new OrderFlow(orders.seed), rate: 100_000, total: 40_000 });
 }
 
-/** Opens a port, and waits for its peer where it has one. @throws Error when none comes */
+/** Opens a port, and waits for its peer. @throws Error when none comes */
 async function openPeered({ via, ...ends }: SenderPort): Promise<PortDatagrams> {
   const { address, udpPort } = orders;
-  const port = openPort(via);
-  const received = new Burst(1);
-  const deadline = performance.now() + PEER_TIMEOUT_MS;
-  while (port instanceof MemifPort && !port.interface.connected) {
-    if (performance.now() > deadline) {
-      const state = port.report.reasons.join('; ');
-      port.close();
-      throw new Error(`Cannot send orders through ${via}: ${state}`);
-    }
-    port.arm();
-    port.rx(received);
-    port.recycle(received);
-    await sleep(1);
-  }
   const frame = { ...ends, destinationAddress: address, sourcePort: SOURCE_PORT, destinationPort: udpPort };
+  const port = openPort(via);
+  await awaitPeer(port);
   return new PortDatagrams(port, frame, BURST);
 }
 

@@ -1,7 +1,7 @@
 import { Burst } from '../../src/core/index.ts';
 import { ORDER_LEN, type PayloadHandler, PortSource } from '../../src/order/index.ts';
 import { openPort, type Port } from '../../src/port/index.ts';
-import { neighbours, nowNs } from '../../src/sys/index.ts';
+import { nowNs } from '../../src/sys/index.ts';
 import { parseUdpFrame, UdpFrame, UdpFrameTemplate } from '../../src/wire/index.ts';
 import type { RttEnd, RttTimes } from './rttEnds.ts';
 import {
@@ -16,8 +16,8 @@ import {
 } from './rttTrip.ts';
 
 /** Sends order after order, each when the one before is back. */
-export function callXdp(end: RttEnd, seconds: number): RttTimes {
-  using port = openPort(`xdp:${end.interface}?mode=copy`, { flows: [{ port: CALL_PORT }], strict: true });
+export function callPort(end: RttEnd, seconds: number): RttTimes {
+  using port = openPort(end.via!, { flows: [{ port: CALL_PORT }] });
   const caller = new Caller(port, end);
   const untilNs = nowNs() + seconds * 1e9;
   for (let trip = 1; nowNs() < untilNs; trip++) caller.call(trip);
@@ -37,7 +37,7 @@ class Caller {
     this.#port = port;
     this.#template = new UdpFrameTemplate({
       sourceMac: port.mac,
-      destinationMac: neighbours(end.interface).find(({ address }) => address === end.peerAddress)!.mac!,
+      destinationMac: end.peerMac!,
       sourceAddress: end.address,
       destinationAddress: end.peerAddress,
       sourcePort: CALL_PORT,
@@ -100,7 +100,7 @@ class Caller {
 }
 
 /** Sends every order back to where it came from. */
-export function answerXdp(end: RttEnd, seconds: number): void {
+export function answerPort(end: RttEnd, seconds: number): void {
   let last = false;
   const handler: PayloadHandler = {
     onPayload(view, offset, len) {
@@ -111,7 +111,7 @@ export function answerXdp(end: RttEnd, seconds: number): void {
     },
     onBurstEnd() {},
   };
-  const port = openPort(`xdp:${end.interface}?mode=copy`, { flows: [{ port: ANSWER_PORT }], strict: true });
+  const port = openPort(end.via!, { flows: [{ port: ANSWER_PORT }] });
   using source = new PortSource(port, handler, { udpPort: ANSWER_PORT });
   const untilNs = nowNs() + (seconds + GRACE_SECONDS) * 1e9;
   for (let polls = 1; !last; polls++) {
