@@ -27,6 +27,7 @@ export type { Capability, CapabilityFeature } from './capabilities.ts';
 export { capabilityHint, featureCapabilities, lockLimit, missingCapabilities } from './capabilities.ts';
 export { nowNs } from './clock.ts';
 export type { Deferral } from './deferralHolders.ts';
+export { Doorbell } from './doorbell.ts';
 export type { EpollAddOptions } from './epoll.ts';
 export { Epoll } from './epoll.ts';
 export type { SystemErrorInit } from './error.ts';

@@ -1,5 +1,6 @@
 import type { AllocationCase } from '../../tools/allocationCase.ts';
 import { nowNs } from './clock.ts';
+import { Doorbell } from './doorbell.ts';
 import { EventFd } from './eventfd.ts';
 import { PollSet } from './poll.ts';
 
@@ -11,6 +12,7 @@ const BURST = 64;
 // Two of each, in turns: of an object that is the only one of its class, V8 folds the fields into the code, and finds
 // out too little of what reading them costs.
 const events = [EventFd.create('allocation'), EventFd.create('allocation')];
+const bells = [new Doorbell('allocation'), new Doorbell('allocation')];
 const sets = events.map((event) => new PollSet([event.fd]));
 
 /** What went wrong, so that no call is without effect. */
@@ -42,6 +44,18 @@ const cases: AllocationCase[] = [
         if (set.wait(0) !== 1 || set.ready(0) === 0) failures++;
         if (event.drain() !== 1) failures++;
       }
+      expectNone();
+    },
+  },
+  {
+    name: 'doorbell',
+    covers: ['Doorbell.ring', 'Submission.submit'],
+    framesPerOperation: BURST,
+    run(count: number): void {
+      for (let i = 0; i < count; i++) {
+        if (bells[i & 1]!.ring(events[i & 1]!.fd) !== 0) failures++;
+      }
+      for (const event of events) if (event.drain() === 0) failures++;
       expectNone();
     },
   },

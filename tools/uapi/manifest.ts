@@ -310,6 +310,7 @@ const system: ModuleSpec = {
     'linux/time.h',
     'linux/capability.h',
     'linux/mount.h',
+    'linux/aio_abi.h',
   ],
   constants: [
     /^O_(RDWR|WRONLY|CREAT|TRUNC|APPEND|CLOEXEC|NONBLOCK)$/,
@@ -333,7 +334,10 @@ const system: ModuleSpec = {
     'FSMOUNT_CLOEXEC',
     /^MOUNT_ATTR_(NOSUID|NODEV|NOEXEC)$/,
     /^CAP_(NET_ADMIN|NET_RAW|SYS_ADMIN|SYS_NICE|IPC_LOCK|BPF|PERFMON)$/,
+    'IOCB_CMD_PREAD',
+    'IOCB_FLAG_RESFD',
   ],
+  structs: ['iocb'],
 };
 
 const tap: ModuleSpec = {
@@ -353,4 +357,13 @@ const tap: ModuleSpec = {
 export const modules: readonly ModuleSpec[] = [xdp, bpf, netlink, ethtool, socket, packet, system, tap];
 
 /** System calls that the C library has no function for. */
-export const syscalls: readonly string[] = ['bpf', 'fsopen', 'fsconfig', 'fsmount'];
+export const syscalls: readonly string[] = [
+  'bpf',
+  'fsopen',
+  'fsconfig',
+  'fsmount',
+  'io_setup',
+  'io_submit',
+  'io_getevents',
+  'io_destroy',
+];

@@ -12,3 +12,15 @@ export const SYS_fsconfig: number = 431;
 
 /** @source asm/unistd.h, __NR_fsmount */
 export const SYS_fsmount: number = 432;
+
+/** @source asm/unistd.h, __NR_io_setup */
+export const SYS_io_setup: number = process.arch === 'arm64' ? 0 : 206;
+
+/** @source asm/unistd.h, __NR_io_submit */
+export const SYS_io_submit: number = process.arch === 'arm64' ? 2 : 209;
+
+/** @source asm/unistd.h, __NR_io_getevents */
+export const SYS_io_getevents: number = process.arch === 'arm64' ? 4 : 208;
+
+/** @source asm/unistd.h, __NR_io_destroy */
+export const SYS_io_destroy: number = process.arch === 'arm64' ? 1 : 207;

@@ -177,3 +177,26 @@ export const CAP_PERFMON = 38;
 
 /** @source linux/capability.h */
 export const CAP_BPF = 39;
+
+/** @source linux/aio_abi.h */
+export const IOCB_CMD_PREAD = 0;
+
+/** @source linux/aio_abi.h */
+export const IOCB_FLAG_RESFD = 1;
+
+/** Offsets of the members and the size. [bytes] @source struct iocb */
+export const iocb = {
+  sizeof: 64,
+  aio_data: 0,
+  aio_key: 8,
+  aio_rw_flags: 12,
+  aio_lio_opcode: 16,
+  aio_reqprio: 18,
+  aio_fildes: 20,
+  aio_buf: 24,
+  aio_nbytes: 32,
+  aio_offset: 40,
+  aio_reserved2: 48,
+  aio_flags: 56,
+  aio_resfd: 60,
+} as const;
