@@ -1,5 +1,5 @@
 import { Burst } from '../core/index.ts';
-import { EventFd } from '../sys/index.ts';
+import { Doorbell } from '../sys/index.ts';
 import { MemifClient } from './client.ts';
 import { ClientQueue } from './clientQueue.ts';
 import type { MemifConnection, MemifEndpoint, MemifRingPlace, MemifStatistics } from './connection.ts';
@@ -66,11 +66,15 @@ export class MemifInterface implements Disposable {
   readonly counters: Float64Array = new Float64Array(MEMIF_COUNTERS);
   readonly #endpoint: MemifEndpoint;
   readonly #ownsMemory: boolean;
+  /** a client chooses its server */
+  readonly #trustPeer: boolean;
   #queues: readonly Queue[] = [];
   /** the same queues, in the client's role */
   #lenders: readonly ClientQueue[] = [];
-  /** by queue, what wakes the peer, and the descriptors that wake us */
-  #doorbells: readonly EventFd[] = [];
+  // NB: the eventfds are the peer's as much as ours: a write to one can be made to wait.
+  readonly #doorbell: Doorbell;
+  /** by queue, the eventfd that wakes the peer, and the one that wakes us */
+  #peerInterrupts: readonly number[] = [];
   #watched: readonly number[] = [];
   /** by queue, whether something was sent since the last flush */
   #unflushed = new Uint8Array(0);
@@ -94,6 +98,7 @@ export class MemifInterface implements Disposable {
     const { chunkCount = queues * 2 * ringSize + IN_HAND, chunkLen, debug } = spec;
     this.role = role;
     this.#ownsMemory = spec.memory === undefined;
+    this.#trustPeer = role === 'client' || spec.trustPeer === true;
     this.memory =
       spec.memory ??
       new PacketMemory({
@@ -102,6 +107,7 @@ export class MemifInterface implements Disposable {
         ...(debug === undefined ? {} : { debug }),
       });
     this.#spare = new Burst(ringSize);
+    this.#doorbell = new Doorbell(`memif ${path}`);
     try {
       this.#endpoint = openEndpoint(spec, { path, id, queues, log2RingSize }, this.memory);
     } catch (error) {
@@ -123,6 +129,12 @@ export class MemifInterface implements Disposable {
   /** Whether there is a peer that takes frames. */
   get connected(): boolean {
     return this.#endpoint.connection !== undefined;
+  }
+
+  /** What is weaker here than it should be beside a peer that is not trusted, a line each. */
+  get reasons(): readonly string[] {
+    const { reason } = this.#doorbell;
+    return reason === undefined || this.#trustPeer ? [] : [reason];
   }
 
   /** Pairs of rings of the connection; 0 without one. */
@@ -245,6 +257,7 @@ export class MemifInterface implements Disposable {
   close(): void {
     this.#release();
     this.#endpoint.close();
+    this.#doorbell.close();
     if (this.#ownsMemory) this.memory.close();
   }
 
@@ -291,7 +304,7 @@ export class MemifInterface implements Disposable {
       );
     }
     const [ours, theirs] = this.role === 'client' ? [toClient, toServer] : [toServer, toClient];
-    this.#doorbells = pairs.map((i) => EventFd.borrow(theirs[i]!.interrupt));
+    this.#peerInterrupts = pairs.map((i) => theirs[i]!.interrupt);
     this.#watched = pairs.map((i) => ours[i]!.interrupt);
     for (const fd of this.#watched) this.#endpoint.watch(fd);
     this.#unflushed = new Uint8Array(pairs.length);
@@ -305,7 +318,7 @@ export class MemifInterface implements Disposable {
     for (const fd of this.#watched) this.#endpoint.unwatch(fd);
     this.#queues = [];
     this.#lenders = [];
-    this.#doorbells = [];
+    this.#peerInterrupts = [];
     this.#watched = [];
     this.#drainLooks = 0;
   }
@@ -352,7 +365,8 @@ export class MemifInterface implements Disposable {
 
   #ring(queue: number): void {
     this.counters[MemifCounter.signals]! += 1;
-    this.#doorbells[queue]!.signal();
+    // What could not be told now is told by the next flush.
+    if (this.#doorbell.ring(this.#peerInterrupts[queue]!) < 0) this.#unflushed[queue] = 1;
   }
 }
 
