@@ -36,6 +36,7 @@ const CASES: Readonly<Record<string, () => Promise<BenchCase>>> = {
   rtt: async () => (await import('./system/rtt.ts')).rtt,
   tail: async () => (await import('./system/tail.ts')).tail,
   memif: async () => (await import('./system/memif.ts')).memif,
+  gateway: async () => (await import('./system/gateway.ts')).gateway,
   ring: async () => (await import('./micro/ring.ts')).ring,
 };
 

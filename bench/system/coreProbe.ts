@@ -5,6 +5,9 @@ import { Isolate } from '../harness/isolate.ts';
 import { median } from '../harness/median.ts';
 import type { RingEnd, RingTask } from '../micro/ringEnds.ts';
 
+/** A round trip between the cores shorter than this is the machine's fast mode. [ns] */
+export const FAST_NS = 400;
+
 /** What was measured while the distance of the cores stayed the same. */
 export interface Steady<T> {
   readonly value: T;

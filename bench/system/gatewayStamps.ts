@@ -1,0 +1,118 @@
+import { type Burst, Histogram } from '../../src/core/index.ts';
+import type { Port, PortReport, PortStatistics, Region } from '../../src/port/index.ts';
+import { nowNs } from '../../src/sys/index.ts';
+
+/** From when until when measurements count, in shared memory: two times, Infinity while there is none. [monotonic ns] */
+export type MeasuringWindow = Float64Array<SharedArrayBuffer>;
+
+/** Makes a window that is not open yet. */
+export function measuringWindow(): MeasuringWindow {
+  return new Float64Array(new SharedArrayBuffer(16)).fill(Number.POSITIVE_INFINITY);
+}
+
+/** How long a gateway's thread has frames in hand: from when one port delivered them until another has sent them. */
+export class GatewayStamps {
+  /** of bursts, which are of one frame each where frames come one at a time */
+  readonly histogram: Histogram = Histogram.create();
+  readonly #window: MeasuringWindow;
+  /** when frames were received, and when they were sent: in a typed array, as an own number would be an object */
+  readonly #times = new Float64Array(2);
+  #pending = false;
+
+  constructor(window: MeasuringWindow) {
+    this.#window = window;
+  }
+
+  /** Frames have been delivered. @hot */
+  received(): void {
+    this.#times[0] = nowNs();
+    this.#pending = false;
+  }
+
+  /** They were handed to the other port, which shows them at once or with its next flush. @hot */
+  sent(): void {
+    this.#pending = true;
+  }
+
+  /** The other port was flushed. @hot */
+  flushed(): void {
+    if (!this.#pending) return;
+    this.#pending = false;
+    const times = this.#times;
+    times[1] = nowNs();
+    if (times[0]! >= this.#window[0]! && times[1] < this.#window[1]!) {
+      this.histogram.record(times[1] - times[0]!);
+    }
+  }
+}
+
+/** A port of a gateway, with the gateway's stamps: it tells them what passes. */
+export class StampedPort implements Port {
+  readonly spec: string;
+  readonly report: PortReport;
+  readonly mac: Uint8Array;
+  readonly mtu: number;
+  readonly maxPieceLen: number;
+  readonly regions: readonly Region[];
+  readonly fds: readonly number[];
+  readonly #inner: Port;
+  readonly #stamps: GatewayStamps;
+
+  /** Stands around `inner`, and owns it. */
+  constructor(inner: Port, stamps: GatewayStamps) {
+    this.spec = inner.spec;
+    this.report = inner.report;
+    this.mac = inner.mac;
+    this.mtu = inner.mtu;
+    this.maxPieceLen = inner.maxPieceLen;
+    this.regions = inner.regions;
+    this.fds = inner.fds;
+    this.#inner = inner;
+    this.#stamps = stamps;
+  }
+
+  get connected(): boolean {
+    return this.#inner.connected !== false;
+  }
+
+  rx(burst: Burst): number {
+    const count = this.#inner.rx(burst);
+    if (count > 0) this.#stamps.received();
+    return count;
+  }
+
+  alloc(burst: Burst, count: number): number {
+    return this.#inner.alloc(burst, count);
+  }
+
+  tx(burst: Burst): number {
+    const count = this.#inner.tx(burst);
+    if (count > 0) this.#stamps.sent();
+    return count;
+  }
+
+  flush(): void {
+    this.#inner.flush();
+    this.#stamps.flushed();
+  }
+
+  recycle(burst: Burst): void {
+    this.#inner.recycle(burst);
+  }
+
+  arm(): boolean {
+    return this.#inner.arm();
+  }
+
+  statistics(): PortStatistics {
+    return this.#inner.statistics();
+  }
+
+  close(): void {
+    this.#inner.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
