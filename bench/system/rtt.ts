@@ -111,7 +111,7 @@ class Ends implements AsyncDisposable {
 
   async measure(via: RttVia, seconds: number): Promise<RttTimes> {
     const answering = this.#answerer.ask({ role: 'answer', via, seconds });
-    while (!this.#isReady()) await sleep(10);
+    while (!this.#isReady()) await Promise.race([answering, sleep(10)]);
     const times = await this.#caller.ask({ role: 'call', via, seconds });
     await answering;
     return times;
