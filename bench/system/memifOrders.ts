@@ -3,14 +3,14 @@
  */
 import { workerData } from 'node:worker_threads';
 import { Burst, copyBytes } from '../../src/core/index.ts';
-import { OrderFlow } from '../../src/order/demo/orderFlow.ts';
-import { ORDER_LEN, OrderRecord } from '../../src/order/index.ts';
+import { ORDER_LEN, OrderRecord, Side } from '../../src/order/index.ts';
 import { encodeOrder } from '../../src/order/protocol.ts';
 import { openPort } from '../../src/port/index.ts';
 import { nowNs, pinThread } from '../../src/sys/index.ts';
 import { UdpFrameTemplate } from '../../src/wire/index.ts';
 import { serve } from '../harness/isolate.ts';
 import { ORDER_PORT } from '../micro/orderFrames.ts';
+import { scramble } from '../micro/scramble.ts';
 
 /** Where the sender lives. */
 export interface MemifOrdersEnd {
@@ -25,11 +25,16 @@ export interface SentOrders {
   readonly ns: number;
 }
 
-const FLOW_SEED = 1;
 const BURST = 64;
-/** Different frames, made beforehand: what is measured is the receiver. */
-const FRAMES = 1 << 16;
-const STRIDE = 128;
+/** Orders until the flow begins anew. */
+const LAP = 1 << 16;
+/** Orders at rest, once the book has filled. */
+const RESTING = 8192;
+/** Price levels on either side of the middle. */
+const LEVELS = 1000;
+const MIDDLE = 1_000_000;
+const UNIT = 100_000_000n;
+const STRIDE = 72;
 
 const { core, via } = workerData as MemifOrdersEnd;
 pinThread(core);
@@ -42,17 +47,9 @@ const template = new UdpFrameTemplate({
   destinationPort: ORDER_PORT,
   sourcePort: 40_000,
 });
-const frames = new DataView(new ArrayBuffer(FRAMES * STRIDE));
 const frameLen = template.headerLen + ORDER_LEN;
-{
-  const flow = new OrderFlow(FLOW_SEED);
-  const order = new OrderRecord();
-  for (let i = 0; i < FRAMES; i++) {
-    flow.next(order);
-    encodeOrder(frames, i * STRIDE + template.headerLen, order);
-    template.write(frames, i * STRIDE, ORDER_LEN);
-  }
-}
+const frames = new DataView(new ArrayBuffer(LAP * STRIDE));
+writeLap();
 const burst = new Burst(BURST);
 let next = 0;
 
@@ -74,11 +71,33 @@ function send(): number {
     for (let i = 0; i < burst.count; i++) {
       copyBytes(frames, next * STRIDE, view, burst.addr[i]!, frameLen);
       burst.len[i] = frameLen;
-      next = (next + 1) & (FRAMES - 1);
+      next = (next + 1) & (LAP - 1);
     }
   }
   const sent = port.tx(burst);
   burst.dropPrefix(sent);
   port.flush();
   return sent;
+}
+
+/**
+ * Writes a lap of orders that leaves the book as it was, so that it can follow itself for ever: as many orders that rest
+ * as orders that each take the best of them, all of the same quantity. What is measured is the receiver.
+ */
+function writeLap(): void {
+  const order = new OrderRecord();
+  order.quantity = UNIT;
+  let resting = 0;
+  for (let i = 0; i < LAP; i++) {
+    const rests = resting < RESTING && resting < LAP - i;
+    // Both sides in turn; the taker is on the other side of what it takes.
+    const bid = (i & 2) === 0;
+    const away = 1 + (Math.abs(scramble(i)) % LEVELS);
+    order.id = BigInt(i + 1);
+    order.side = bid === rests ? Side.buy : Side.sell;
+    order.price = BigInt(rests ? MIDDLE + (bid ? -away : away) : MIDDLE + (bid ? -1 : 1) * 2 * LEVELS) * UNIT;
+    resting += rests ? 1 : -1;
+    encodeOrder(frames, i * STRIDE + template.headerLen, order);
+    template.write(frames, i * STRIDE, ORDER_LEN);
+  }
 }
