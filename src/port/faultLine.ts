@@ -34,7 +34,8 @@ export const FaultCounter = {
  *
  * A ring of descriptors in the order in which they leave, each with the time from which it may; beside it frames set aside
  * until others have overtaken them. It owns no memory: what is lost goes back to the port, a copy is in one of its chunks.
- * A frame of several pieces meets its faults as a whole. At any time the ring has room for all that is set aside.
+ * A frame of several pieces meets its faults as a whole. At any time the ring has room for all that is set aside, as no
+ * more is held than the ring has room for.
  */
 export class FaultLine {
   readonly counters: Float64Array = new Float64Array(Object.keys(FaultCounter).length);
@@ -86,9 +87,9 @@ export class FaultLine {
     return frames;
   }
 
-  /** Whether `pieces` descriptors can be admitted, whatever becomes of them. @hot */
+  /** Whether frames of `pieces` descriptors in all can be admitted, even if each comes twice. @hot */
   hasRoom(pieces: number): boolean {
-    return CAPACITY - ((this.#head - this.#tail) | 0) >= 2 * pieces + ASIDE;
+    return CAPACITY - this.held >= 2 * pieces;
   }
 
   /** Decides what becomes of the whole frames of `burst`, as long as there is room. @returns descriptors taken @hot */

@@ -403,6 +403,58 @@ describe('FaultPort', () => {
     assert.equal(port.ended, true);
   });
 
+  it('keeps every frame that it receives when there is hardly room for more', () => {
+    const out = new Burst(256);
+    const burst = new Burst(256);
+    for (let seed = 1; seed <= 40; seed++) {
+      const [a, b] = LoopPort.pair({ chunkCount: 4096 });
+      const port = new FaultPort(b, { duplicate: 1, reorder: 0.9, delayNs: 1e9, seed, on: 'rx' }, () => 0);
+      // Each seed comes to the last descriptors in another way, until nothing more is taken.
+      for (let frames = 210 + seed; ; frames = 256) {
+        out.clear();
+        a.alloc(out, frames);
+        out.len.fill(60);
+        out.dropPrefix(a.tx(out));
+        a.recycle(out);
+        const before = b.statistics().rxFrames;
+        port.rx(burst);
+        if (b.statistics().rxFrames === before) break;
+      }
+      const { duplicated, held } = port.faults().rx;
+      assert.equal(held, b.statistics().rxFrames + duplicated, `seed ${seed}`);
+      port.close();
+      a.close();
+      for (const pool of a.pools) assert.equal(pool.free, pool.count, `seed ${seed}`);
+    }
+  });
+
+  it('has what it held sent at once when it moves by rx() or arm(), which nobody follows by flush()', () => {
+    for (const call of ['rx', 'arm'] as const) {
+      const [a] = LoopPort.pair();
+      let now = 0;
+      let unsent = 0;
+      const inner = around(a, {
+        tx: (burst) => {
+          unsent += burst.count;
+          return a.tx(burst);
+        },
+        flush: () => {
+          unsent = 0;
+        },
+      });
+      const port = new FaultPort(inner, { delayNs: 10, on: 'tx' }, () => now);
+      const burst = new Burst(1);
+      port.alloc(burst, 1);
+      burst.len[0] = 60;
+      port.tx(burst);
+      port.flush();
+      now = 10;
+      if (call === 'rx') port.rx(new Burst(1));
+      else port.arm();
+      assert.deepEqual([a.statistics().txFrames, unsent], [1, 0], call);
+    }
+  });
+
   it('stands around a port whose spec asks for it, and says so', () => {
     const near = openPort('loop:faulty?faults=loss:1,on:tx');
     const far = openPort('loop:faulty');

@@ -98,7 +98,7 @@ export class FaultPort implements Port {
 
   /** Takes what the port inside has received, and what was held long enough. @hot */
   rx(burst: Burst): number {
-    if (this.#tx !== null) this.#pump(this.#tx);
+    if (this.#tx !== null) this.#sendHeld(this.#tx);
     const line = this.#rx;
     if (line === null) return this.#inner.rx(burst);
     const incoming = this.#incoming;
@@ -140,7 +140,7 @@ export class FaultPort implements Port {
 
   /** As the port inside says; false while frames are held, which no descriptor tells of. */
   arm(): boolean {
-    if (this.#tx !== null) this.#pump(this.#tx);
+    if (this.#tx !== null) this.#sendHeld(this.#tx);
     const idle = this.#inner.arm();
     return idle && (this.#rx?.held ?? 0) + (this.#tx?.held ?? 0) === 0;
   }
@@ -187,7 +187,14 @@ export class FaultPort implements Port {
     this.close();
   }
 
-  /** Sends what is due. @returns whether the port inside took all of it */
+  /** Sends what is due and has it sent, where no flush() of the caller need follow. */
+  #sendHeld(line: FaultLine): void {
+    const { held } = line;
+    if (held === 0) return;
+    if (!this.#pump(line) || line.held < held) this.#inner.flush();
+  }
+
+  /** Queues what is due for sending. @returns whether the port inside took all of it */
   #pump(line: FaultLine): boolean {
     for (;;) {
       this.#outgoing.count = 0;
