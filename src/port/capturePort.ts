@@ -106,8 +106,12 @@ export class CapturePort implements Port {
     const count = burst.count;
     const staged = file.stage(burst, 0, this.regions, CaptureDirection.outbound);
     burst.count = staged;
-    const accepted = this.#inner.tx(burst);
-    burst.count = count;
+    let accepted = 0;
+    try {
+      accepted = this.#inner.tx(burst);
+    } finally {
+      burst.count = count;
+    }
     file.commit(burst, 0, accepted);
     if (staged < count) this.#held[0]! += count - staged;
     return accepted;
