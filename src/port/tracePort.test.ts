@@ -1,17 +1,20 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import fs, { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { describe, it, mock } from 'node:test';
 import fc from 'fast-check';
 import { udpFrame } from '../../test/support/frames.ts';
 import { portContract } from '../../test/support/portContract.ts';
 import { Burst, ChunkOwner, FrameFlags } from '../core/index.ts';
+import { SystemError } from '../sys/index.ts';
 import { LoopPort } from './loopPort.ts';
 import { openPort } from './openPort.ts';
 import type { Port } from './port.ts';
 import { TracePort, type TraceSink } from './tracePort.ts';
 import { describeFrame } from './tracePortLine.ts';
+import { TraceOutput } from './tracePortOutput.ts';
 
 class Lines implements TraceSink {
   readonly name = 'here';
@@ -138,11 +141,60 @@ describe('TracePort', () => {
         readFileSync(path, 'utf8'),
         /^\d+\.\d{6} tx {4}16 02:00:00:00:00:01 > 02:00:00:00:00:02 arp 2 \| 00 01\n$/,
       );
-      assert.throws(() => openPort(`loop:untraced?trace=${folder}`), /EISDIR/);
+      assert.equal(statSync(path).mode & 0o777, 0o600);
+      assert.throws(
+        () => openPort(`loop:untraced?trace=${folder}`),
+        (error) => error instanceof SystemError && /^Cannot create trace .*: EISDIR/.test(error.message),
+      );
       assert.throws(() => openPort('loop:untraced?trace='), /want trace=stderr or trace=FILE/);
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+});
+
+describe('TraceOutput', () => {
+  it('lets the port go on when nothing can be written any more, and says why', () => {
+    const near = openPort('loop:untraceable?trace=/dev/full');
+    const far = openPort('loop:untraceable');
+    const frame = [bytes(`${MACS} 0806 0001`)];
+    assert.equal(send(near, frame, frame), 2);
+    assert.equal(far.rx(new Burst(4)), 2);
+    assert.equal(send(far, frame), 1);
+    assert.equal(near.rx(new Burst(4)), 1);
+    assert.deepEqual(near.report.reasons, [
+      'tracing to /dev/full ended: Cannot write trace /dev/full: ENOSPC',
+    ]);
+    near.close();
+  });
+
+  it('tells how many lines were lost, those that were cut among them', (t) => {
+    let written = '';
+    let room = 0;
+    const full = Object.assign(new Error('full'), { code: 'EAGAIN' });
+    mock.method(fs, 'writeSync', (_fd: number, from: Buffer, at: number): number => {
+      if (room === 0) throw full;
+      const count = Math.min(room, from.length - at);
+      written += from.toString('latin1', at, at + count);
+      room -= count;
+      return count;
+    });
+    syncBuiltinESMExports();
+    t.after(() => {
+      mock.restoreAll();
+      syncBuiltinESMExports();
+    });
+    const output = new TraceOutput('stderr');
+    for (const [space, lines] of [
+      [6, 'one\ntwo\nthree\n'],
+      [4, 'four\n'],
+      [1000, 'five\n'],
+      [1000, 'six\n'],
+    ] as const) {
+      room = space;
+      output.write(lines);
+    }
+    assert.equal(written, 'one\ntw\n(2 \n(3 lines were lost: they are read too slowly)\nfive\nsix\n');
   });
 });
 

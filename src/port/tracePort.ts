@@ -10,7 +10,9 @@ const VLAN_ID = 0xfff;
 export interface TraceSink {
   /** what it is, for the port's report: `stderr`, or a path */
   readonly name: string;
-  /** Takes whole lines, those of a burst at once. */
+  /** Why nothing is written any more; undefined while lines are. */
+  readonly failure?: Error | undefined;
+  /** Takes whole lines, those of a burst at once. Must not throw: their frames have changed hands. */
   readonly write: (lines: string) => void;
   /** Lets go of it. */
   readonly close: () => void;
@@ -54,13 +56,13 @@ export class TracePort implements Port {
     this.regions = inner.regions;
     this.fds = inner.fds;
     const { via, accelerated, mode } = inner.report;
-    const reason = `tracing to ${sink.name}: a line is written for each frame, which is slow`;
     this.report = {
       via,
       accelerated,
       mode,
+      // Read anew: a disk may fill up after hours.
       get reasons(): readonly string[] {
-        return [...inner.report.reasons, reason];
+        return [...inner.report.reasons, describeTrace(sink)];
       },
     };
   }
@@ -157,6 +159,11 @@ export class TracePort implements Port {
     const { buffer, byteOffset, byteLength } = Buffer.concat(pieces);
     return new DataView(buffer, byteOffset, byteLength);
   }
+}
+
+function describeTrace({ name, failure }: TraceSink): string {
+  if (failure !== undefined) return `tracing to ${name} ended: ${failure.message}`;
+  return `tracing to ${name}: a line is written for each frame, which is slow`;
 }
 
 /** Puts a trace around a port, as `trace=stderr` or `trace=FILE` asks. @throws SystemError when there can be no such file */
