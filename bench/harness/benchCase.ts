@@ -32,10 +32,10 @@ export interface BenchCase {
 /** What a running case gets from the harness. */
 export interface BenchContext {
   /**
-   * The port to run over, as a spec, when the user asks for one; undefined for the usual, which alone is held against
+   * The port to run over, as a spec, when the user asks for one; absent for the usual, which alone is held against
    * targets.
    */
-  readonly via: string | undefined;
+  readonly via?: string | undefined;
   /**
    * Yields the index of each round. One round measures every variant and peer once; other cases, and the calibration
    * loop, run between two rounds.

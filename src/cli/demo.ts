@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import type { DemoResult } from '../order/demo/demo.ts';
-import type { DemoPath, DemoProgress } from '../order/demo/demoPath.ts';
+import type { DemoPath } from '../order/demo/demoPath.ts';
+import type { DemoProgress } from '../order/demo/ticker.ts';
 import { columns, duration, reasons, whole } from './columns.ts';
 import { positiveNumber, wholeNumber } from './numbers.ts';
 import { StatusLine } from './statusLine.ts';

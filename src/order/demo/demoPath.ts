@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { allowedCores } from '../../sys/index.ts';
 import { type RunningReceiver, receiveOrders } from '../receiveOrders.ts';
-import type { LatencyReading, ReceiverReading } from '../receiverPage.ts';
+import type { LatencyReading } from '../receiverPage.ts';
 import type { SenderPort } from './sender.ts';
 import { startSender } from './startSender.ts';
+import { type DemoProgress, Ticker } from './ticker.ts';
 
 /** How a path of the demo is driven. */
 export interface PathOptions {
@@ -17,15 +18,6 @@ export interface PathOptions {
   readonly onProgress?: (progress: DemoProgress) => void;
   /** ends the demo early, with an AbortError */
   readonly signal?: AbortSignal;
-}
-
-/** Where a path stands. */
-export interface DemoProgress extends ReceiverReading {
-  readonly via: string;
-  /** 0 to 1; undefined where nobody knows how much is to come */
-  readonly done: number | undefined;
-  /** since the last call [orders per second] */
-  readonly perSecond: number;
 }
 
 /** What one path did with the flow. */
@@ -75,7 +67,6 @@ const NO_LATENCY: LatencyReading = {
   p999: Number.NaN,
   max: Number.NaN,
 };
-const PROGRESS_MS = 250;
 /** After the last datagram: give up what has not arrived when nothing has for so long. */
 const QUIET_MS = 500;
 
@@ -122,7 +113,7 @@ export async function runPath(
     await next(arrivals(receiver, ahead));
     const missing = ahead - receiver.read().received;
     receiver.clear();
-    using _ = new Ticker(receiver, options, Math.round(rate * seconds));
+    using _ = new Ticker(receiver, options.onProgress, Math.round(rate * seconds));
     sender.go();
     const { sent, maxLateNs } = await next(sender.done);
     await next(arrivals(receiver, sent));
@@ -143,7 +134,7 @@ export async function runPath(
 export async function replayPath(started: RunningReceiver, options: PathOptions): Promise<DemoPath> {
   await using receiver = started;
   using aborted = new Aborted(options.signal);
-  using _ = new Ticker(receiver, options);
+  using _ = new Ticker(receiver, options.onProgress);
   while (!receiver.ended) await Promise.race([sleep(10), receiver.failed, aborted.promise]);
   return summary(receiver, await receiver.stop());
 }
@@ -190,34 +181,5 @@ class Aborted implements Disposable {
 
   [Symbol.dispose](): void {
     this.#signal?.removeEventListener('abort', this.#abort);
-  }
-}
-
-/** Turns readings of a receiver into rates and shares, some times a second. */
-class Ticker implements Disposable {
-  readonly #receiver: RunningReceiver;
-  readonly #total: number | undefined;
-  readonly #timer: NodeJS.Timeout;
-  #received = 0;
-  #atMs = performance.now();
-
-  constructor(receiver: RunningReceiver, { onProgress }: PathOptions, total?: number) {
-    this.#receiver = receiver;
-    this.#total = total;
-    this.#timer = setInterval(() => onProgress?.(this.#next()), PROGRESS_MS);
-  }
-
-  [Symbol.dispose](): void {
-    clearInterval(this.#timer);
-  }
-
-  #next(): DemoProgress {
-    const reading = this.#receiver.read();
-    const nowMs = performance.now();
-    const perSecond = ((reading.received - this.#received) / (nowMs - this.#atMs)) * 1000;
-    this.#received = reading.received;
-    this.#atMs = nowMs;
-    const done = this.#total === undefined ? undefined : Math.min(1, reading.received / this.#total);
-    return { ...reading, via: this.#receiver.report.via, done, perSecond };
   }
 }
