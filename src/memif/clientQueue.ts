@@ -7,6 +7,9 @@ import { DESC_NEXT, type MemifRing } from './ring.ts';
 /** The region of a client's packet memory; its rings are in region 0. */
 export const PACKET_REGION = 1;
 
+/** Lent chunks are shown by eighths of the ring. */
+const SHOW_SHIFT = 3;
+
 const DESC_REGION = PACKET_REGION << 16;
 
 /**
@@ -28,7 +31,9 @@ export class ClientQueue {
   readonly #lent: Uint32Array;
   #outHead = 0;
   #outTail = 0;
+  /** chunks lent, and how many of them the server has been shown */
   #inHead = 0;
+  #inShown = 0;
   #inNext = 0;
 
   /** Takes up fresh rings, and lends nothing yet. @param counters - indexes are {@link MemifCounter} */
@@ -54,7 +59,7 @@ export class ClientQueue {
     const next = this.#inNext;
     const available = (ring.loadTail() - next) & 0xffff;
     if (available === 0) return 0;
-    if (available > ((this.#inHead - next) & 0xffff)) return MemifLie.cursor;
+    if (available > ((this.#inShown - next) & 0xffff)) return MemifLie.cursor;
     let count = Math.min(available, burst.capacity);
     const words = ring.words;
     const lent = this.#lent;
@@ -178,8 +183,11 @@ export class ClientQueue {
   /**
    * Lends chunks `first` to `first + count - 1` of `addrs` to the server, as far as the ring has room.
    *
+   * The server is shown them an eighth of the ring at a time: it reads the cursor for every frame that it sends, and each
+   * store of ours takes the line away from it.
+   *
    * @returns chunks lent; the others are still the caller's
-   * @hot one release store
+   * @hot at most one release store
    */
   lend(addrs: Uint32Array, first: number, count: number): number {
     const ring = this.#in;
@@ -203,8 +211,14 @@ export class ClientQueue {
     }
     memory.move(addrs, first, lending, ChunkOwner.application, ChunkOwner.fill);
     this.#inHead = (head + lending) & 0xffff;
-    ring.storeHead(this.#inHead);
+    if (((this.#inHead - this.#inShown) & 0xffff) >= ring.size >>> SHOW_SHIFT) this.show();
     return lending;
+  }
+
+  /** Shows the server every chunk that is lent: a long frame may need all of them. @hot one release store */
+  show(): void {
+    this.#inShown = this.#inHead;
+    this.#in.storeHead(this.#inShown);
   }
 
   /** Chunks that the server may have at a time. */
@@ -241,6 +255,7 @@ export class ClientQueue {
     putSlots(this.#memory, this.#lent, this.#inNext & (this.#in.size - 1), lent, ChunkOwner.fill);
     this.#outTail = this.#outHead;
     this.#inNext = this.#inHead;
+    this.#inShown = this.#inHead;
     this.#counters[MemifCounter.unsent]! += unsent;
   }
 

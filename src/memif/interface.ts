@@ -272,6 +272,7 @@ export class MemifInterface implements Disposable {
   }
 
   #look(): void {
+    for (const lender of this.#lenders) lender.show();
     if (this.#drainLooks > 0 && !this.#drained()) return;
     if (!this.#endpoint.poll()) return;
     const { connection } = this.#endpoint;

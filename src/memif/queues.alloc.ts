@@ -46,6 +46,7 @@ const cases: AllocationCase[] = [
       'ClientQueue.tx',
       'ClientQueue.reap',
       'ClientQueue.lend',
+      'ClientQueue.show',
       'ClientQueue.wantsInterrupt',
       'ServerQueue.rx',
       'ServerQueue.tx',
