@@ -214,6 +214,39 @@ test('an error of the port is thrown by the iterator, and emitted to listeners',
   await closed;
 });
 
+for (const via of ['timer', 'thread'] as const) {
+  test(`${via}: the end of the port ends an iteration, and is told to listeners`, async () => {
+    const ended = (): { wire: Wire; port: Port } => {
+      const wire = new Wire();
+      wire.send(3);
+      const port = new Proxy(wire.port, {
+        get: (target, name): unknown => {
+          if (name === 'ended') return wire.idle;
+          if (name === 'fds' && via === 'timer') return [];
+          return Reflect.get(target, name, target);
+        },
+      });
+      return { wire, port };
+    };
+    const iterated = ended();
+    const got: number[] = [];
+    for await (const burst of watchPort(iterated.port, { burst: 2, via: 'thread' })) {
+      got.push(...iterated.wire.numbers(burst));
+    }
+    assert.deepEqual(got, [0, 1, 2]);
+    iterated.wire.assertAllReturned();
+
+    const listened = ended();
+    const events: string[] = [];
+    const watch = watchPort(listened.port, { burst: 2, via: 'thread' });
+    watch.on('end', () => events.push('end'));
+    watch.on('burst', (burst) => events.push(`${burst.count}`));
+    await once(watch, 'close');
+    assert.deepEqual(events, ['2', '1', 'end']);
+    for (const { wire } of [iterated, listened]) wire[Symbol.dispose]();
+  });
+}
+
 test('a port that wakes nobody when it fails is asked by and by', async () => {
   using wire = new Wire();
   const gone = new Error('the interface is gone');

@@ -15,6 +15,8 @@ export interface WatchPortOptions extends BurstOptions {
 /** What a {@link PortWatch} emits. */
 export interface PortWatchEvents {
   burst: [burst: Burst];
+  /** the port will never receive again, as at the end of a file; the watch closes itself */
+  end: [];
   error: [error: unknown];
   close: [];
 }
@@ -35,8 +37,9 @@ const ALIVE_MS = 500;
  * the listeners have returned; what is then left in it is recycled. Who keeps or sends chunks takes them out first, with
  * `burst.dropPrefix(port.tx(burst))` or `burst.clear()`. A consumer that is slow is left alone: frames wait in the port.
  *
- * One consumer: an iterator, or listeners, which receive while there are any. Losing the interface ends the watch:
- * the iterator throws the port's SystemError, listeners get it as `error`.
+ * One consumer: an iterator, or listeners, which receive while there are any. The end of the port ends the watch: the
+ * iteration is over, listeners get `end`. So does losing the interface: the iterator throws the port's SystemError,
+ * listeners get it as `error`.
  *
  * The port stays its owner's, who closes the watch before it. While the watch waits, the process lives.
  */
@@ -104,6 +107,8 @@ export class PortWatch extends EventEmitter<PortWatchEvents> implements AsyncIte
           this.#recycle();
           if (inTurn < BURSTS_A_TURN) continue;
           await nextTurn();
+        } else if (this.port.ended === true) {
+          return;
         } else {
           await new Promise<void>((resolve) => {
             this.#resume = resolve;
@@ -128,13 +133,16 @@ export class PortWatch extends EventEmitter<PortWatchEvents> implements AsyncIte
     for (let i = 0; i < BURSTS_A_TURN; i++) {
       this.#delivering = this.#open && this.listenerCount('burst') > 0;
       if (!this.#delivering) return;
+      let received = false;
       try {
-        if (!this.#receive()) {
-          this.#resume = this.#deliver;
-          return;
-        }
+        received = this.#receive();
       } catch (error) {
-        this.#fail(error);
+        this.#finish(() => this.emit('error', error));
+        return;
+      }
+      if (!received) {
+        if (this.port.ended === true) this.#finish(() => this.emit('end'));
+        else this.#resume = this.#deliver;
         return;
       }
       try {
@@ -149,10 +157,11 @@ export class PortWatch extends EventEmitter<PortWatchEvents> implements AsyncIte
     setImmediate(this.#deliver);
   };
 
-  /** Fills the burst; false when there is nothing, and then {@link PortWatch.#wake} is called later. */
+  /** Fills the burst; false when there is nothing, and then {@link PortWatch.#wake} is called later, but at the end. */
   #receive(): boolean {
     const { port } = this;
     if (port.rx(this.#burst) > 0) return true;
+    if (port.ended === true) return false;
     const armed = port.arm();
     // What came before arm() has made no descriptor readable yet, on some ports.
     if (!armed && port.rx(this.#burst) > 0) return true;
@@ -173,9 +182,9 @@ export class PortWatch extends EventEmitter<PortWatchEvents> implements AsyncIte
     if (this.#burst.count > 0) this.port.recycle(this.#burst);
   }
 
-  #fail(error: unknown): void {
+  #finish(tell: () => void): void {
     try {
-      this.emit('error', error);
+      tell();
     } finally {
       this.close();
     }
