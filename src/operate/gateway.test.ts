@@ -303,6 +303,22 @@ describe('Gateway, from its destinations', () => {
 });
 
 describe('Gateway', () => {
+  it('has every port go on with what it took before, whoever keeps the gateway busy', () => {
+    const own = rig();
+    const flushed = new Set<Port>();
+    for (const port of [own.from, ...own.ends]) {
+      Object.assign(port, {
+        flush: () => {
+          flushed.add(port);
+        },
+      });
+    }
+    // Nothing of it leaves: it is not from a flow.
+    send(own.apps[0]!, [answer({ sourcePort: 22 })]);
+    assert.equal(own.gateway.poll(64), 1);
+    assert.equal(flushed.size, 3);
+  });
+
   it('goes on without a destination whose port is lost, and counts its frames', () => {
     const own = rig();
     const gone = new SystemError('Cannot receive', { syscall: 'recvfrom', errno: 100, subject: 'tap0' });

@@ -100,7 +100,8 @@ export class Gateway implements Pollable {
       const at = this.#turn + i;
       work += destinations[at < count ? at : at - count]!.collect();
     }
-    if (work === 0) this.#from.flush();
+    // Whoever keeps the gateway busy: what others gave the port before must not wait for a poll without work.
+    this.#from.flush();
     return work;
   }
 

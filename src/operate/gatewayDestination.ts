@@ -146,9 +146,7 @@ export class GatewayDestination {
 
   #receive(): number {
     try {
-      const count = this.#port.rx(this.#burst);
-      if (count === 0) this.#in.flush();
-      return count;
+      return this.#port.rx(this.#burst);
     } catch (error) {
       this.#lose(error);
       return 0;

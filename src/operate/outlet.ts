@@ -101,23 +101,21 @@ export class Outlet {
   }
 
   /**
-   * Sends what was taken; what the port refuses is dropped and counted.
+   * Sends what was taken; what the port refuses is dropped and counted. Has the port go on with what it took before, too.
    *
    * @throws SystemError once the port is gone
    * @hot
    */
   send(): void {
     const frames = this.#frames;
-    if (frames === 0) return;
+    if (frames === 0) {
+      this.#port.flush();
+      return;
+    }
     const unsent = sendOrDrop(this.#port, this.burst);
     this.#frames = 0;
     this.counters[SENT]! += frames - unsent;
     if (unsent > 0) this.counters[this.connected ? FULL : NOT_CONNECTED]! += unsent;
-  }
-
-  /** Has a port that was asked to send before go on. @throws SystemError once the port is gone */
-  flush(): void {
-    this.#port.flush();
   }
 
   /** The port is gone, and with it what was to be sent. */
