@@ -71,6 +71,13 @@ function copyTo(
   return { bytes: Uint8Array.from(bytes.flat()), out };
 }
 
+test('FrameCopy sends no frame that is an Ethernet header only with the tag beside it', () => {
+  for (const len of [10, 13]) {
+    const frame = frameOf(0).subarray(0, len);
+    assert.equal(copyTo(portOf(1500, 2048), { frame, flags: FrameFlags.vlan }), null);
+  }
+});
+
 test('FrameCopy puts a VLAN tag that stood beside the frame back into it', () => {
   for (const cuts of [[], [5, 6], [13], [12, 1, 300]]) {
     const source = { frame: frameOf(600), flags: FrameFlags.vlan, vlan: 0x6005, cuts };

@@ -37,12 +37,13 @@ export class FrameCopy {
   }
 
   /**
-   * Returns how long the copy of a frame of `len` bytes is: a VLAN tag that stands beside the frame goes into it.
+   * Returns how long the copy of a frame of `len` bytes is: a VLAN tag that stands beside the frame goes into it, behind
+   * MAC addresses that have to be there.
    *
    * @hot
    */
   lenOf(len: number, flags: number): number {
-    return (flags & FrameFlags.vlan) === 0 ? len : (len + TAG_LEN) | 0;
+    return (flags & FrameFlags.vlan) === 0 || len < ETH_HEADER_LEN ? len : (len + TAG_LEN) | 0;
   }
 
   /**
