@@ -35,12 +35,14 @@ test('sentFlows() lets a flow with an address send from it alone', () => {
   assert.equal(find(table, 9001, '10.0.0.2'), -1);
 });
 
-test('sentFlows() lets a flow for any address, or of a group, send from the addresses of the interface', () => {
-  for (const flow of [{ port: 9000 }, { port: 9000, address: '239.1.1.1' }]) {
+test('sentFlows() lets a flow for any address, or of many, send from the addresses of the interface', () => {
+  const toMany = ['239.1.1.1', '255.255.255.255'].map((address) => ({ port: 9000, address }));
+  for (const flow of [{ port: 9000 }, ...toMany]) {
     const table = sentFlows([[flow]], 0, HOST);
     assert.equal(find(table, 9000, '10.0.0.2'), 0);
     assert.equal(find(table, 9000, '10.0.0.4'), -1);
     assert.equal(find(table, 9000, '239.1.1.1'), -1);
+    assert.equal(find(table, 9000, '255.255.255.255'), -1);
   }
   assert.equal(find(sentFlows([[{ port: 9000 }]], 0, HOST), 9000, 'fd00::2'), 0);
   assert.equal(find(sentFlows([[{ port: 9000 }]], 0, undefined), 9000, '203.0.113.7'), 0);

@@ -25,8 +25,8 @@ export function receivedFlows(flows: readonly (readonly FlowSpec[])[]): FlowTabl
 /**
  * Makes the table of whom datagrams that are sent are from, as far as one destination is concerned.
  *
- * A destination sends from its flows. A flow for any address, or of a group, sends from the interface's addresses, but
- * for those that are another's flow by name.
+ * A destination sends from its flows. A flow for any address, of a group or of everybody (255.255.255.255), sends from the
+ * interface's addresses, but for those that are another's flow by name.
  *
  * @param owner - which destination
  * @param addresses - of the interface; any when undefined
@@ -37,7 +37,7 @@ export function sentFlows(
   addresses: readonly Uint8Array[] | undefined,
 ): FlowTable {
   const entries = entriesOf(flows);
-  const named = entries.filter(({ address }) => address !== undefined && !isGroup(address));
+  const named = entries.filter(({ address }) => address !== undefined && !isOfMany(address));
   const open = entries.filter((entry) => entry.owner === owner && !named.includes(entry));
   const from = (entry: FlowEntry): FlowEntry[] => {
     if (addresses === undefined) return [{ ...entry, address: undefined }];
@@ -51,8 +51,10 @@ function entriesOf(flows: readonly (readonly FlowSpec[])[]): FlowEntry[] {
   return flows.flatMap((own, owner) => own.flatMap(destinationsOf).map((each) => ({ ...each, owner })));
 }
 
-function isGroup(address: Uint8Array): boolean {
-  return address.length === 4 ? address[0]! >> 4 === 0xe : address[0] === 0xff;
+/** Whether it is a group or everybody: no host sends from it. */
+function isOfMany(address: Uint8Array): boolean {
+  if (address.length === 16) return address[0] === 0xff;
+  return address[0]! >> 4 === 0xe || address.every((byte) => byte === 255);
 }
 
 function nameOf({ port, address }: Destination): string {

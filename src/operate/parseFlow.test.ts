@@ -31,4 +31,9 @@ test('parseFlow() refuses a port or an address that no datagram is sent to', () 
   for (const any of ['udp:0.0.0.0:9000', 'udp:[::]:9000']) {
     assert.throws(() => parseFlow(any), /for any address, name the port alone/);
   }
+  assert.equal(parseFlow('udp:[::ffff:1:2:3]:9000').port, 9000);
+  for (const mapped of ['udp:[::ffff:10.0.0.1]:9000', 'udp:[::FFFF:a00:1]:9000']) {
+    // An address of this kind stands in programs, and in no packet.
+    assert.throws(() => parseFlow(mapped), { name: 'TypeError', message: /name udp:10\.0\.0\.1:9000/ });
+  }
 });

@@ -1,4 +1,8 @@
 import { destinationsOf, type FlowSpec } from '../bpf/index.ts';
+import { formatIp } from '../wire/index.ts';
+
+/** How an IPv6 address begins that stands for an IPv4 one. @source RFC 4291 §2.5.5.2 */
+const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] as const;
 
 /**
  * Reads a flow: `udp:PORT`, `udp:ADDRESS:PORT` or `udp:[IPV6]:PORT`.
@@ -20,6 +24,10 @@ export function parseFlow(text: string): FlowSpec {
   const [{ address: bytes }] = destinationsOf(flow) as [ReturnType<typeof destinationsOf>[number]];
   if (bytes?.every((byte) => byte === 0)) {
     throw new TypeError(`Cannot read flow ${text}: for any address, name the port alone`);
+  }
+  if (bytes?.length === 16 && MAPPED.every((byte, i) => byte === bytes[i])) {
+    const ipv4 = `udp:${formatIp(bytes.subarray(12))}:${flow.port}`;
+    throw new TypeError(`Cannot read flow ${text}: its address is in no packet, name ${ipv4}`);
   }
   return flow;
 }
