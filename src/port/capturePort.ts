@@ -14,6 +14,14 @@ export interface CaptureSpec {
   readonly bufferLen?: number;
 }
 
+/** What a {@link CapturePort} counted beside the port inside. */
+export interface CaptureStatistics extends PortStatistics {
+  /** frames that the file has, or will have */
+  readonly captured: number;
+  /** frames that passed, and that the file will not have */
+  readonly notCaptured: number;
+}
+
 /** After so many polls that found nothing a spinning lane, which never calls arm(), has the capture written. */
 const EMPTY_POLLS_MASK = 0xffff;
 
@@ -22,8 +30,8 @@ const EMPTY_POLLS_MASK = 0xffff;
  *
  * Everything else goes to the inner port as it is, which it owns: closing closes both. Each frame is copied once; the
  * file is written, on the thread of the port, when the buffer is full, by flush(), arm() and close(), and now and then
- * while nothing arrives. When it cannot
- * be written any more, the port goes on without: `captureDropped` counts, and the report has the reason.
+ * while nothing arrives. When it cannot be written any more, the port goes on without and loses nothing: `notCaptured`
+ * counts the frames that passed unrecorded, and the report has the reason.
  */
 export class CapturePort implements Port {
   readonly spec: string;
@@ -134,14 +142,11 @@ export class CapturePort implements Port {
     return this.#inner.arm();
   }
 
-  /** The inner port's, and under `captureDropped` the frames that passed but are not in the file. */
-  statistics(): PortStatistics {
+  /** The inner port's, and what became of the capture: a frame that is not recorded is not lost. */
+  statistics(): CaptureStatistics {
     const inner = this.#inner.statistics();
-    return {
-      ...inner,
-      txRefused: inner.txRefused + this.#held[0]!,
-      drops: { ...inner.drops, captureDropped: this.#file.dropped },
-    };
+    const { captured, dropped: notCaptured } = this.#file;
+    return { ...inner, txRefused: inner.txRefused + this.#held[0]!, captured, notCaptured };
   }
 
   /** Finishes the file and closes the port. Idempotent. */
@@ -155,9 +160,9 @@ export class CapturePort implements Port {
   }
 }
 
-function describeCapture({ path, captured, failure }: CaptureFile): string {
+function describeCapture({ path, captured, dropped, failure }: CaptureFile): string {
   if (failure === undefined) return `capturing to ${path}: each frame is copied`;
-  return `capturing to ${path} ended after ${captured} frames: ${failure.message}`;
+  return `capturing to ${path} ended after ${captured} frames, ${dropped} more have passed: ${failure.message}`;
 }
 
 /**

@@ -14,7 +14,7 @@
  *
  * Not here: threads (`lane/`), protocols (`wire/`, `order/`).
  */
-export { CapturePort, type CaptureSpec } from './capturePort.ts';
+export { CapturePort, type CaptureSpec, type CaptureStatistics } from './capturePort.ts';
 export { type FaultCounts, FaultPort } from './faultPort.ts';
 export { type FaultSpec, parseFaultSpec } from './faultSpec.ts';
 export { LoopPort, type LoopSpec } from './loopPort.ts';

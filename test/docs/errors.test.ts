@@ -61,12 +61,9 @@ test('docs/errors.md has every reason to lose a frame of loop:', () => {
   assert.deepEqual(lostBy('`loop:`'), Object.keys(end.statistics().drops));
 });
 
-test('docs/errors.md has every reason to lose a frame of pcap:, and of a capture', () => {
-  using port = openPort('pcap:?out=/dev/null');
+test('docs/errors.md has every reason to lose a frame of pcap:, to which a capture adds none', () => {
+  using port = openPort('pcap:?out=/dev/null&capture=/dev/null');
   assert.deepEqual(lostBy('`pcap:`'), Object.keys(port.statistics().drops));
-  using captured = openPort('pcap:?out=/dev/null&capture=/dev/null');
-  const added = Object.keys(captured.statistics().drops).slice(lostBy('`pcap:`').length);
-  assert.deepEqual(lostBy('`capture=`'), added);
 });
 
 test('docs/errors.md has every reason to lose a frame of tap:', (t) => {
