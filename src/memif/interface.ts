@@ -156,8 +156,9 @@ export class MemifInterface implements Disposable {
 
   /** Receives a burst from the next queue that has one. @returns descriptors @hot */
   rx(burst: Burst): number {
-    const queues = this.#queues;
+    // NB: first, since a connection that has ended may be let go of by it.
     if (this.#armed) this.#disarm();
+    const queues = this.#queues;
     for (let tries = queues.length; tries > 0; tries--) {
       const index = this.#next;
       this.#next = index + 1 === queues.length ? 0 : index + 1;

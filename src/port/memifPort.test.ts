@@ -228,6 +228,23 @@ describe('MemifPort', () => {
     });
   }
 
+  for (const role of ['client', 'server'] as const) {
+    it(`loses its peer between arm() and rx() as a ${role}, and goes on`, () => {
+      const { server, client } = pair({ ringSize: 16 });
+      const [stays, goes] = role === 'client' ? [client, server] : [server, client];
+      send(goes, 4);
+      goes.close();
+      const burst = new Burst(4);
+      for (let i = 0; i < 300; i++) {
+        stays.arm();
+        stays.rx(burst);
+        stays.recycle(burst);
+      }
+      assert.equal(stays.interface.queueCount, 0);
+      stays.close();
+    });
+  }
+
   it('can be opened and closed a thousand times, and leaves nothing behind', () => {
     const open = readdirSync('/proc/self/fd').length;
     for (let i = 0; i < 1000; i++) {
