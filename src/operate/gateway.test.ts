@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { Burst, ChunkOwner, FrameFlags } from '../core/index.ts';
 import { LoopPort, type Port } from '../port/index.ts';
-import { SystemError } from '../sys/index.ts';
+import { Epoll, EventFd, SystemError } from '../sys/index.ts';
 import { EtherType, UdpFrameTemplate, writeEthernetHeader } from '../wire/index.ts';
 import { Gateway, type GatewayReading, type GatewayRoute, type GatewaySpec } from './gateway.ts';
 import { outletCounters } from './outlet.ts';
@@ -335,6 +335,26 @@ describe('Gateway', () => {
     const [first] = own.gateway.read(1).destinations;
     assert.deepEqual([first!.lost, first!.connected], [gone.message, false]);
     assert.deepEqual(first!.in, { sent: 0, dropped: { lost: 1 } });
+  });
+
+  it('lets nobody who sleeps be woken by a port that is lost', () => {
+    const [port] = LoopPort.pair();
+    // As that of a tap interface that was removed: ready for ever.
+    using broken = EventFd.create('of a lost port');
+    broken.signal();
+    Object.assign(port, { fds: [broken.fd] });
+    const own = rig();
+    using gateway = new Gateway(own.from, [{ port, flows: [{ port: 9000 }] }]);
+    using sleeper = new Epoll('of the sleeper');
+    for (const fd of gateway.fds) sleeper.add(fd, 1);
+    assert.equal(sleeper.wait(0), 1);
+    Object.assign(port, {
+      rx: () => {
+        throw new SystemError('Cannot receive', { syscall: 'read', errno: 77, subject: 'tap0' });
+      },
+    });
+    gateway.poll(64);
+    assert.equal(sleeper.wait(0), 0);
   });
 
   it('ends with the error when the port that flows come from is lost', () => {

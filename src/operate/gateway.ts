@@ -1,6 +1,7 @@
 import type { FlowSpec } from '../bpf/index.ts';
 import { Burst, type Pollable } from '../core/index.ts';
 import type { Port, PortReport } from '../port/index.ts';
+import { Epoll } from '../sys/index.ts';
 import { frameErrorNames } from '../wire/index.ts';
 import type { FlowTable } from './flowTable.ts';
 import { FrameFlow, frameLen, lastPiece } from './frameFlow.ts';
@@ -53,9 +54,10 @@ const DEFAULT_BURST = 64;
  * stalls, has nobody at the other end, or is lost, costs only the frames meant for it. Every frame received is sent on or
  * counted under a reason, in either direction.
  *
- * A poll is at most one burst of each port; who sends first changes from poll to poll. The ports stay their owner's.
+ * A poll is at most one burst of each port; who sends first changes from poll to poll. The ports stay their owner's, who
+ * closes them after the gateway.
  */
-export class Gateway implements Pollable {
+export class Gateway implements Pollable, Disposable {
   readonly fds: readonly number[];
   readonly #from: Port;
   readonly #views: readonly DataView[];
@@ -64,6 +66,8 @@ export class Gateway implements Pollable {
   readonly #table: FlowTable;
   readonly #destinations: readonly GatewayDestination[];
   readonly #counters = new Float64Array(RECEIVED + 1);
+  /** the descriptors of the destinations that are not lost; those of a lost one may be ready for ever */
+  readonly #watch: Epoll | undefined;
   #turn = 0;
 
   /**
@@ -73,15 +77,21 @@ export class Gateway implements Pollable {
   constructor(from: Port, routes: readonly GatewayRoute[], spec: GatewaySpec = {}) {
     const { burst = DEFAULT_BURST, out = 'flow', addresses } = spec;
     const flows = routes.map((route) => route.flows);
-    this.fds = [from, ...routes.map(({ port }) => port)].flatMap((port) => port.fds);
     this.#from = from;
     this.#views = from.regions.map(({ view }) => view);
     this.#burst = new Burst(burst);
     this.#table = receivedFlows(flows);
     this.#destinations = routes.map(({ port }, owner) => {
       const sent = out === 'flow' ? sentFlows(flows, owner, addresses) : undefined;
-      return new GatewayDestination({ port, from, owner, out, burst, sent });
+      const onLost = (): void => {
+        for (const fd of port.fds) this.#watch!.remove(fd);
+      };
+      return new GatewayDestination({ port, from, owner, out, burst, sent, onLost });
     });
+    const watched = routes.flatMap(({ port }) => port.fds);
+    this.#watch = watched.length === 0 ? undefined : new Epoll('gateway');
+    for (const fd of watched) this.#watch!.add(fd, 1);
+    this.fds = this.#watch === undefined ? from.fds : [...from.fds, this.#watch.fd];
   }
 
   /**
@@ -132,6 +142,15 @@ export class Gateway implements Pollable {
     };
   }
 
+  /** Gives back what it watches the destinations with. Idempotent. */
+  close(): void {
+    this.#watch?.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
   /** From the port to its destinations. @returns descriptors received */
   #forward(): number {
     const from = this.#from;
@@ -147,8 +166,10 @@ export class Gateway implements Pollable {
       else destinations[owner]!.take(this.#views, burst, first, len);
       first = last + 1;
     }
-    if (count > 0) from.recycle(burst);
+    // Sent first: giving the chunks back is nothing that a frame has to wait for.
+    // measured: 30 ns less of 440 in plain memory, 60 to 100 of 900 over veth, where the kernel on another core reads them.
     for (let i = 0; i < destinations.length; i++) destinations[i]!.send();
+    if (count > 0) from.recycle(burst);
     return count;
   }
 

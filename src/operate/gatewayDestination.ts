@@ -40,6 +40,8 @@ export interface GatewayDestinationSpec {
   readonly burst: number;
   /** whose a sent frame is; only for `flow` */
   readonly sent: FlowTable | undefined;
+  /** hears that the port is gone for good */
+  readonly onLost: () => void;
 }
 
 const MAC_LEN = 6;
@@ -57,15 +59,17 @@ export class GatewayDestination {
   readonly #in: Outlet;
   readonly #out: Outlet;
   readonly #flow = new FrameFlow();
+  readonly #onLost: () => void;
   #lost: SystemError | undefined;
 
   /** @throws RangeError when the burst is none */
-  constructor({ port, from, owner, out, burst, sent }: GatewayDestinationSpec) {
+  constructor({ port, from, owner, out, burst, sent, onLost }: GatewayDestinationSpec) {
     this.#port = port;
     this.#views = port.regions.map(({ view }) => view);
     this.#owner = owner;
     this.#mode = out;
     this.#sent = sent;
+    this.#onLost = onLost;
     this.#mac = new DataView(from.mac.slice().buffer);
     this.#outViews = from.regions.map(({ view }) => view);
     this.#burst = new Burst(burst);
@@ -182,6 +186,7 @@ export class GatewayDestination {
     if (!(error instanceof SystemError)) throw error;
     this.#lost = error;
     this.#in.lose();
+    this.#onLost();
   }
 }
 

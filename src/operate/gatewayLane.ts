@@ -42,11 +42,8 @@ export function createLane({ nowNs }: LaneContext, data: GatewayLaneData): LaneP
   const routes = data.destinations.map(({ to, flows: ours }) => {
     return { port: opening.use(openPort(to, { strict })), flows: ours };
   });
-  const gateway = new Gateway(from, routes, {
-    out,
-    burst,
-    ...(own === undefined ? {} : { addresses: own }),
-  });
+  const addressed = own === undefined ? {} : { addresses: own };
+  const gateway = opening.use(new Gateway(from, routes, { out, burst, ...addressed }));
   const opened = opening.move();
   const tell = (): void => data.readings.postMessage(gateway.read(nowNs()));
   let last: GatewayReading;
