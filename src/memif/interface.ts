@@ -28,7 +28,7 @@ export interface MemifInterfaceSpec {
   readonly trustPeer?: boolean;
   /** pairs of rings that a client makes, or a server takes at most; default 1 */
   readonly queues?: number;
-  /** of a client's rings, a power of two up to 16,384; default 1024 [descriptors] */
+  /** of a client's rings, a power of two from 2 to 16,384; default 1024 [descriptors] */
   readonly ringSize?: number;
   /** a power of two from 512 to 65,536; default 2048 [bytes] */
   readonly chunkLen?: number;
@@ -90,9 +90,9 @@ export class MemifInterface implements Disposable {
   constructor(spec: MemifInterfaceSpec) {
     const { path, role = 'client', id = 0, queues = 1, ringSize = 1024 } = spec;
     const log2RingSize = Math.log2(ringSize);
-    if (!Number.isInteger(log2RingSize) || log2RingSize > 14) {
+    if (!Number.isInteger(log2RingSize) || log2RingSize < 1 || log2RingSize > 14) {
       throw new RangeError(
-        `Cannot open memif ${path}: ringSize must be a power of two up to 16384, got ${ringSize}`,
+        `Cannot open memif ${path}: ringSize must be a power of two from 2 to 16384, got ${ringSize}`,
       );
     }
     const { chunkCount = queues * 2 * ringSize + IN_HAND, chunkLen, debug } = spec;
@@ -165,6 +165,7 @@ export class MemifInterface implements Disposable {
       const count = queues[index]!.rx(burst);
       if (count > 0) {
         this.#current = index;
+        if (this.#drainLooks > 0) this.#drainLooks = DRAIN_LOOKS;
         // Chunks that go on to another interface of the memory never come by recycle().
         if (index < this.#lenders.length) this.#top(this.#lenders[index]!);
         return count;
