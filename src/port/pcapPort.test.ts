@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   closeSync,
+  constants,
   ftruncateSync,
+  linkSync,
   mkdtempSync,
   openSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -39,6 +43,18 @@ function pcap(records: readonly Record[]): Uint8Array {
   const parts = [words(0xa1b2c3d4, 0x00040002, 0, 0, 65_535, 1)];
   for (const { frame, ms = 0, originalLen = frame.length } of records) {
     parts.push(words(1000 + Math.floor(ms / 1000), (ms % 1000) * 1000, frame.length, originalLen), frame);
+  }
+  return Uint8Array.from(Buffer.concat(parts));
+}
+
+/** A pcapng by hand, of frames of 60 bytes at times in units of 10 to the power of -`digits` seconds. */
+function pcapng(times: readonly bigint[], digits: number): Uint8Array {
+  const words = (...values: number[]): Buffer => Buffer.from(Uint32Array.from(values).buffer);
+  const parts = [words(0x0a0d0d0a, 28, 0x1a2b3c4d, 1, 0xffff_ffff, 0xffff_ffff, 28)];
+  parts.push(words(1, 32, 1, 0, 9 | (1 << 16), digits, 0, 32));
+  for (const time of times) {
+    parts.push(words(6, 92, 0, Number(time >> 32n), Number(time & 0xffff_ffffn), 60, 60), Buffer.alloc(60));
+    parts.push(words(92));
   }
   return Uint8Array.from(Buffer.concat(parts));
 }
@@ -247,6 +263,44 @@ describe('PcapPort', () => {
     assert.equal(set.wait(0), 0);
   });
 
+  it('sleeps on when the next frame is centuries away, whatever the file says', () => {
+    const ns = pcapng([0n, 2n ** 64n - 1n], 0);
+    const path = newFile();
+    writeFileSync(path, ns);
+    using port = new PcapPort({ path, pace: 'recorded' });
+    const burst = new Burst(2);
+    assert.equal(port.rx(burst), 1);
+    assert.equal(port.arm(), true);
+    assert.equal(new PollSet(port.fds).wait(1), 0, 'not woken yet');
+    assert.equal(port.rx(burst), 0);
+  });
+
+  it('leaves no old time or hash in a burst', () => {
+    using port = open([{ frame: numbered(1) }, { frame: numbered(2, 3000) }]);
+    const burst = new Burst(4, { timestamps: true, hashes: true });
+    burst.timestampNs!.fill(7);
+    burst.hash!.fill(7);
+    assert.equal(port.rx(burst), 3);
+    assert.deepEqual([...burst.timestampNs!], [0, 0, 0, 7]);
+    assert.deepEqual([...burst.hash!], [0, 0, 0, 7]);
+  });
+
+  it('counts what it was given to send, and apart from it what could not be written', () => {
+    const path = join(folder, 'fifo');
+    execFileSync('mkfifo', [path]);
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    using port = new PcapPort({ out: path, debug: true });
+    const burst = new Burst(4);
+    port.alloc(burst, 3);
+    burst.len.fill(60);
+    burst.flags[2] = FrameFlags.continues;
+    assert.equal(port.tx(burst), 2);
+    closeSync(reader);
+    port.flush();
+    const { txFrames, txBytes, txRefused, drops } = port.statistics();
+    assert.deepEqual([txFrames, txBytes, txRefused, drops.notWritten], [2, 120, 1, 2]);
+  });
+
   it('says what is wrong with a capture before anything is created, with the offset', () => {
     const path = newFile();
     writeFileSync(path, pcap([{ frame: numbered(1) }]).subarray(0, -1));
@@ -335,6 +389,21 @@ describe('openPort() of pcap:', () => {
     assert.match(port.report.mode, /^2 frames at recorded pace, what is sent is written to /);
   });
 
+  it('refuses a capture that has parts of frames only when nothing may be weaker than asked', () => {
+    const path = captureOf([{ frame: numbered(1) }, { frame: numbered(2), originalLen: 61 }]);
+    const refusal =
+      /^Cannot open pcap:.* as asked: 1 frames are left out: the capture has a part of each only$/;
+    const out = newFile();
+    assert.throws(() => openPort(`pcap:${path}?out=${out}`, { strict: true }), { message: refusal });
+    assert.throws(() => openPort(`pcap:${path}?strict=true`), {
+      message: new RegExp(refusal.source.replace('$', '')),
+    });
+    assert.throws(() => readFileSync(out), /ENOENT/, 'nothing was created');
+    openPort(`pcap:${path}?strict=false`, { strict: true }).close();
+    openPort(`pcap:${captureOf([{ frame: numbered(1) }])}`, { strict: true }).close();
+    assert.deepEqual(leakedFds(), []);
+  });
+
   it('needs no capture to write one', () => {
     const out = newFile();
     using port = openPort(`pcap:?out=${out}`);
@@ -346,6 +415,14 @@ describe('openPort() of pcap:', () => {
     const path = captureOf([]);
     assert.throws(() => openPort('pcap:'), /name a capture/);
     assert.throws(() => openPort(`pcap:${path}?out=${path}`), /would overwrite/);
+    const link = newFile();
+    symlinkSync(path, link);
+    const hardLink = newFile();
+    linkSync(path, hardLink);
+    for (const other of [link, hardLink, `${folder}/./${path.slice(folder.length)}`]) {
+      assert.throws(() => openPort(`pcap:${path}?out=${other}`), /would overwrite/, other);
+    }
+    assert.equal(readFileSync(path).length, 24);
     assert.throws(() => openPort(`pcap:${path}?pace=slow`), /pace must be fast or recorded, got "slow"/);
     assert.throws(() => openPort(`pcap:${path}?loop=0`), /loop must be a whole number from 1 on, got 0/);
   });

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { type Burst, ChunkPool, copyBytes, FrameFlags } from '../core/index.ts';
 import { nowNs, TimerFd } from '../sys/index.ts';
 import { CaptureDirection } from '../wire/index.ts';
@@ -17,6 +18,8 @@ export interface PcapSpec {
   readonly loop?: number;
   /** default 1024 [chunks] */
   readonly chunkCount?: number;
+  /** throw for a capture that has parts of frames only, instead of leaving those out; default false */
+  readonly strict?: boolean;
   /** prove the owner of every chunk at every step; default false */
   readonly debug?: boolean;
 }
@@ -37,12 +40,14 @@ const NOTHING: PcapIndex = {
 // Counters are in a typed array: in a field, one that has passed 2^31 would be an object.
 const RX_FRAMES = 0;
 const RX_BYTES = 1;
-const TX_BYTES = 2;
-const CHAIN_TOO_LONG = 3;
-const NO_OUTPUT = 4;
+const TX_FRAMES = 2;
+const TX_BYTES = 3;
+const TX_REFUSED = 4;
+const CHAIN_TOO_LONG = 5;
+const NO_OUTPUT = 6;
 /** when the pass in hand began [monotonic ns] */
-const START_NS = 5;
-const COUNTERS = 6;
+const START_NS = 7;
+const COUNTERS = 8;
 
 /**
  * A port that receives what a capture file holds, and writes what is sent to another.
@@ -83,14 +88,22 @@ export class PcapPort implements Port {
    * @throws SystemError when a file cannot be read or created
    * @throws CaptureError with the offset of what is malformed in the capture
    * @throws RangeError when the capture is longer than 2 GiB - 1, or a number is out of range
+   * @throws TypeError when `out` is the capture itself, Error under `strict` when frames of the capture are cut short
    */
   constructor(spec: PcapSpec, text: string = `pcap:${spec.path ?? ''}`) {
-    const { path, out, pace = 'fast', loop = 1, chunkCount = 1024, debug = false } = spec;
+    const { path, out, pace = 'fast', loop = 1, chunkCount = 1024 } = spec;
+    const { strict = false, debug = false } = spec;
     if (!Number.isInteger(loop) || loop < 1) {
       throw new RangeError(`Cannot open ${text}: loop must be a whole number from 1 on, got ${loop}`);
     }
     this.pool = new ChunkPool({ count: chunkCount, chunkLen: CHUNK_LEN, debug });
     const index = path === undefined ? NOTHING : readPcapIndex(path);
+    if (strict && index.truncated > 0) {
+      throw new Error(`Cannot open ${text} as asked: ${describeTruncated(index.truncated)}`);
+    }
+    if (path !== undefined && out !== undefined && isSameFile(path, out)) {
+      throw new TypeError(`Cannot open ${text}: out would overwrite the capture that is read`);
+    }
     const frames = index.offset.length;
     const memory = new ArrayBuffer(chunkCount * CHUNK_LEN);
     this.spec = text;
@@ -99,9 +112,11 @@ export class PcapPort implements Port {
     this.regions = [{ view: this.#view, bytes: new Uint8Array(memory) }];
     this.mtu = index.len.reduce((longest, len) => Math.max(longest, len - ETH_HEADER_LEN), MIN_MTU);
     this.#passesLeft = frames === 0 ? 0 : loop - 1;
+    using cleanup = new DisposableStack();
+    this.#timer = pace === 'recorded' ? cleanup.use(new TimerFd(text)) : null;
     const file = out === undefined ? null : new CaptureFile({ path: out, interfaceName: text });
+    cleanup.move();
     this.#out = file;
-    this.#timer = pace === 'recorded' ? new TimerFd(text) : null;
     this.fds = this.#timer === null ? [] : [this.#timer.fd];
     const received = path === undefined ? 'nothing to receive' : `${frames} frames at ${pace} pace`;
     this.report = {
@@ -175,8 +190,10 @@ export class PcapPort implements Port {
       accepted = i + 1;
       frames++;
     }
+    const counters = this.#counters;
+    counters[TX_REFUSED]! += burst.count - accepted;
     if (out === null) {
-      this.#counters[NO_OUTPUT]! += frames;
+      counters[NO_OUTPUT]! += frames;
     } else {
       for (let first = 0; first < accepted; ) {
         const staged = Math.min(
@@ -188,7 +205,8 @@ export class PcapPort implements Port {
       }
       let bytes = 0;
       for (let i = 0; i < accepted; i++) bytes += burst.len[i]!;
-      this.#counters[TX_BYTES]! += bytes;
+      counters[TX_FRAMES]! += frames;
+      counters[TX_BYTES]! += bytes;
     }
     this.pool.putFrom(burst.addr, 0, accepted);
     return accepted;
@@ -219,15 +237,15 @@ export class PcapPort implements Port {
     return true;
   }
 
-  /** What was counted; `txFrames` are those that the file has, or will have. */
+  /** What was counted; those of `txFrames` that the file will not have are `notWritten` too. */
   statistics(): PortStatistics {
     const counters = this.#counters;
     return {
       rxFrames: counters[RX_FRAMES]!,
       rxBytes: counters[RX_BYTES]!,
-      txFrames: this.#out?.captured ?? 0,
+      txFrames: counters[TX_FRAMES]!,
       txBytes: counters[TX_BYTES]!,
-      txRefused: 0,
+      txRefused: counters[TX_REFUSED]!,
       drops: {
         truncated: this.#index.truncated,
         chainTooLong: counters[CHAIN_TOO_LONG]!,
@@ -276,15 +294,27 @@ export class PcapPort implements Port {
       const piece = Math.min(PIECE_LEN, len - done);
       copyBytes(this.#index.view, offset + done, this.#view, burst.addr[i]!, piece);
       burst.len[i] = piece;
+      if (burst.timestampNs !== null) burst.timestampNs[i] = 0;
+      if (burst.hash !== null) burst.hash[i] = 0;
       done += piece;
       if (done < len) burst.flags[i] = FrameFlags.continues;
     }
   }
 }
 
+/** Whether two paths lead to one file, by whatever links. */
+function isSameFile(path: string, other: string): boolean {
+  const [a, b] = [path, other].map((each) => statSync(each, { throwIfNoEntry: false }));
+  return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
+}
+
+function describeTruncated(count: number): string {
+  return `${count} frames are left out: the capture has a part of each only`;
+}
+
 function describe(truncated: number, file: CaptureFile | null): string[] {
   const reasons: string[] = [];
-  if (truncated > 0) reasons.push(`${truncated} frames are left out: the capture has a part of each only`);
+  if (truncated > 0) reasons.push(describeTruncated(truncated));
   if (file?.failure !== undefined) reasons.push(`what is sent is discarded: ${file.failure.message}`);
   return reasons;
 }
