@@ -9,11 +9,11 @@ import { allowedCores, nowNs } from '../../src/sys/index.ts';
 import type { BenchCase, BenchContext, Measurement } from '../harness/benchCase.ts';
 import { Isolate } from '../harness/isolate.ts';
 import { CoreProbe, FAST_NS } from './coreProbe.ts';
-import type { EndToEndTimes, GatewayAppsData } from './gatewayApps.ts';
+import type { GatewayAppsData, GatewayArrivals } from './gatewayApps.ts';
 import { writeGatewayCapture } from './gatewayCapture.ts';
 import type { GatewayHopEnd, GatewayHopTask, HopTimes } from './gatewayHop.ts';
 import type { GatewaySenderData } from './gatewaySender.ts';
-import { measuringWindow } from './gatewayStamps.ts';
+import { type MeasuringWindow, measuringWindow } from './gatewayStamps.ts';
 import type { GatewayThreadData, GatewayTimes } from './gatewayThread.ts';
 import { needsRoot } from './needsRoot.ts';
 
@@ -22,7 +22,7 @@ const UDP_PORT = 9000;
 /** Frames come one at a time: the sender, and the application on the same core, are through with one before the next. [frames/s] */
 const RATE = 50_000;
 /** V8 compiles the path of a frame. [s] */
-const WARM_UP = 0.4;
+const WARM_UP = 0.3;
 const CONNECT_MS = 10_000;
 
 /** What a gateway adds to a frame on its way, and how many frames it forwards. */
@@ -41,7 +41,7 @@ export const gateway: BenchCase = {
 interface Times {
   readonly hop: HopTimes;
   readonly own: GatewayTimes;
-  readonly endToEnd: EndToEndTimes;
+  readonly endToEnd: GatewayArrivals;
 }
 
 class GatewayBench implements AsyncDisposable {
@@ -152,13 +152,11 @@ class GatewayBench implements AsyncDisposable {
       } satisfies GatewaySenderData,
     });
     await allReceive(received);
-    window[1] = nowNs() + (WARM_UP + this.#seconds) * 1e9;
-    window[0] = window[1] - this.#seconds * 1e9;
-    await sleep((WARM_UP + this.#seconds) * 1e3);
+    await this.#open(window);
     await Promise.all([forwarding.stop(), app.stop()]);
     return {
       own: (await forwarding.done) as GatewayTimes,
-      endToEnd: (await app.done) as EndToEndTimes,
+      endToEnd: (await app.done) as GatewayArrivals,
     };
   }
 
@@ -178,18 +176,25 @@ class GatewayBench implements AsyncDisposable {
       })),
     });
     const received = receivedBy(apps);
-    await using _apps = await this.#start('./gatewayApps', {
+    const window = measuringWindow();
+    await using receiving = await this.#start('./gatewayApps', {
       ...{ core: this.#first, idle: 'busySpin' },
       data: {
         ports: sockets.map((socket) => `memif:${socket}`),
-        ...{ received, window: measuringWindow() },
+        ...{ received, window },
       } satisfies GatewayAppsData,
     });
     await allReceive(received);
-    await sleep(WARM_UP * 1e3);
-    const before = { frames: sum(received), atNs: nowNs() };
-    await sleep(this.#seconds * 1e3);
-    return ((sum(received) - before.frames) / (nowNs() - before.atNs)) * 1e3;
+    await this.#open(window);
+    await receiving.stop();
+    return ((await receiving.done) as GatewayArrivals).rate;
+  }
+
+  /** Has measurements count after the warm-up, and waits until they are over. */
+  async #open(window: MeasuringWindow): Promise<void> {
+    window[1] = nowNs() + (WARM_UP + this.#seconds) * 1e9;
+    window[0] = window[1] - this.#seconds * 1e9;
+    await sleep((WARM_UP + this.#seconds) * 1e3);
   }
 
   /** Not strict: two lanes leave no core for the rest of the process, and say so. */
@@ -200,10 +205,6 @@ class GatewayBench implements AsyncDisposable {
 
 function receivedBy(apps: number): Float64Array<SharedArrayBuffer> {
   return new Float64Array(new SharedArrayBuffer(8 * apps));
-}
-
-function sum(values: Float64Array): number {
-  return values.reduce((total, value) => total + value, 0);
 }
 
 /** Waits until every application has got a frame. */

@@ -10,39 +10,39 @@ export function measuringWindow(): MeasuringWindow {
   return new Float64Array(new SharedArrayBuffer(16)).fill(Number.POSITIVE_INFINITY);
 }
 
-/** How long a gateway's thread has frames in hand: from when one port delivered them until another has sent them. */
+/** How long a gateway's thread has a frame in hand: from when one port delivered it until another has sent it. */
 export class GatewayStamps {
-  /** of bursts, which are of one frame each where frames come one at a time */
+  /** of frames that came alone: others wait for those before them */
   readonly histogram: Histogram = Histogram.create();
   readonly #window: MeasuringWindow;
-  /** when frames were received, and when they were sent: in a typed array, as an own number would be an object */
-  readonly #times = new Float64Array(2);
-  #pending = false;
+  /** when the frame was received: in a typed array, as an own number would be an object */
+  readonly #receivedNs = new Float64Array(1);
+  #alone = false;
+  #sent = false;
 
   constructor(window: MeasuringWindow) {
     this.#window = window;
   }
 
-  /** Frames have been delivered. @hot */
-  received(): void {
-    this.#times[0] = nowNs();
-    this.#pending = false;
+  /** So many frames have been delivered. */
+  received(count: number): void {
+    this.#receivedNs[0] = nowNs();
+    this.#alone = count === 1;
   }
 
-  /** They were handed to the other port, which shows them at once or with its next flush. @hot */
+  /** The other port was handed them, and shows them at once or with its next flush. */
   sent(): void {
-    this.#pending = true;
+    this.#sent = this.#alone;
+    this.#alone = false;
   }
 
-  /** The other port was flushed. @hot */
+  /** The other port was flushed. */
   flushed(): void {
-    if (!this.#pending) return;
-    this.#pending = false;
-    const times = this.#times;
-    times[1] = nowNs();
-    if (times[0]! >= this.#window[0]! && times[1] < this.#window[1]!) {
-      this.histogram.record(times[1] - times[0]!);
-    }
+    if (!this.#sent) return;
+    this.#sent = false;
+    const now = nowNs();
+    const from = this.#receivedNs[0]!;
+    if (from >= this.#window[0]! && now < this.#window[1]!) this.histogram.record(now - from);
   }
 }
 
@@ -77,7 +77,7 @@ export class StampedPort implements Port {
 
   rx(burst: Burst): number {
     const count = this.#inner.rx(burst);
-    if (count > 0) this.#stamps.received();
+    if (count > 0) this.#stamps.received(count);
     return count;
   }
 
