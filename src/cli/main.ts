@@ -15,11 +15,13 @@ if (process.env.BAREWIRE_LAUNCHER !== undefined) {
   dieWithParent();
 }
 
-// `barewire bench | head` has read enough: that is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
-});
+// `barewire bench 2>&1 | head` has read enough: that is no error. Who has something to close hears of it as of Ctrl-C.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    if (!process.emit('SIGINT')) process.exit();
+  });
+}
 
 const program = new Command('barewire')
   .description('Kernel-bypass networking for TypeScript')
