@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
 import type { LoopOutput, LoopSample, LoopStart } from '../lane/index.ts';
 import { LinkWatch } from './linkWatch.ts';
 import { describeLoop, LoopPrinter } from './loopPrinter.ts';
@@ -22,6 +22,7 @@ export async function runLoopCommand(
   ports: readonly string[],
   run: (output: LoopOutput, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
+  if (flags.plot !== undefined) checkWritable(flags.plot);
   const abort = new AbortController();
   // More than once: from the terminal, from npm and from the launcher.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => abort.abort());
@@ -38,6 +39,17 @@ export async function runLoopCommand(
     }
   }, abort.signal);
   if (flags.plot !== undefined) await plot(flags.plot, events);
+}
+
+/** Refuses a file that cannot be written while nothing is measured yet. What is in it stays. */
+function checkWritable(file: string): void {
+  const isNew = !existsSync(file);
+  try {
+    closeSync(openSync(file, 'a'));
+  } catch (error) {
+    throw new Error(`Cannot write the plot: ${(error as Error).message}`, { cause: error });
+  }
+  if (isNew) unlinkSync(file);
 }
 
 async function plot(file: string, events: readonly (LoopStart | LoopSample)[]): Promise<void> {
