@@ -44,3 +44,9 @@ test('gateway refuses a flow before any destination, one that is none, and a des
   assert.match(refusalOf('--from xdp:eth0 --to memif:/a'), /--flow <flow>' not specified/);
   assert.match(refusalOf('--from xdp:eth0'), /not specified/);
 });
+
+test('gateway refuses a time that no timer can wait for, which would end it at once', () => {
+  const line = '--from xdp:eth0 --to memif:/a --flow udp:1 --seconds';
+  assert.match(refusalOf(`${line} 2592000`), /up to 2147483/);
+  assert.equal(refusalOf(`${line} 2147483`), '');
+});

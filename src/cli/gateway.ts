@@ -6,7 +6,7 @@ import { parseFlow } from '../operate/parseFlow.ts';
 import { parsePortSpec } from '../port/index.ts';
 import { GatewayPrinter } from './gatewayPrinter.ts';
 import { LinkWatch } from './linkWatch.ts';
-import { positiveNumber, wholeNumber } from './numbers.ts';
+import { timerSeconds, wholeNumber } from './numbers.ts';
 
 /** A `--to` with the `--flow`s behind it. */
 interface Destination {
@@ -61,7 +61,7 @@ export function gatewayCommand(): Command {
         .choices(['busySpin', 'yield', 'backoff', 'block'])
         .default('block'),
     )
-    .addOption(new Option('--seconds <seconds>', 'stop after so long').argParser(positiveNumber))
+    .addOption(new Option('--seconds <seconds>', 'stop after so long').argParser(timerSeconds))
     .option('--strict', 'fail instead of running weaker than asked')
     .option('--json', 'print one JSON object a line instead of columns')
     .action(gateway);
@@ -75,6 +75,7 @@ async function gateway(flags: GatewayFlags, command: Command): Promise<void> {
   const names = flags.to.map(({ to }) => nameOf(to));
   const printer = new GatewayPrinter(names);
   const watch = LinkWatch.of(flags.from);
+  const told = new Set<number>();
   await using running = await startGateway({
     from: flags.from,
     destinations: flags.to,
@@ -84,6 +85,11 @@ async function gateway(flags: GatewayFlags, command: Command): Promise<void> {
     strict: flags.strict ?? false,
     ...(flags.core === undefined ? {} : { core: flags.core }),
     onReading: (reading) => {
+      for (const [i, { lost }] of reading.destinations.entries()) {
+        if (lost !== null && !told.has(i))
+          console.error(`${names[i]!} is lost, and the gateway goes on without: ${lost}`);
+        if (lost !== null) told.add(i);
+      }
       const change = watch?.look();
       if (change !== undefined) console.error(change);
       for (const line of flags.json ? [toJson(names, reading)] : printer.lines(reading)) console.log(line);

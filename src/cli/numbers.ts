@@ -13,6 +13,16 @@ export function positiveNumber(text: string): number {
   return value;
 }
 
+/** Longest time of a timer. [s] */
+const MAX_SECONDS = 2_147_483;
+
+/** Reads a time above 0 that a timer can wait for, in seconds, for an option of commander's. */
+export function timerSeconds(text: string): number {
+  const value = positiveNumber(text);
+  if (value > MAX_SECONDS) throw new InvalidArgumentError(`Give a number above 0, up to ${MAX_SECONDS}.`);
+  return value;
+}
+
 /** Reads a port number, for an option of commander's. */
 export function portNumber(text: string): number {
   const value = wholeNumber(text);
