@@ -105,7 +105,7 @@ function readLoops(ports: readonly Port[], loops: readonly PortLoop[], atNs: num
     txFrames: sum('txFrames'),
     txBytes: sum('txBytes'),
     ...(wakeups.length === 0 ? {} : { wakeups: wakeups.reduce((total, count) => total + count) }),
-    untagged: loops.reduce((total, loop) => total + (loop instanceof L2Forward ? loop.untagged : 0), 0),
+    untagged: loops.reduce((total, loop) => total + (loop.untagged ?? 0), 0),
     drops,
   };
 }

@@ -8,7 +8,7 @@ export interface LoopReading {
   readonly txBytes: number;
   /** system calls that woke the kernel; absent when no port makes any */
   readonly wakeups?: number;
-  /** frames that went on without the VLAN tag that a NIC had taken off: {@link L2Forward.untagged} */
+  /** frames that went on without the VLAN tag that a NIC had taken off */
   readonly untagged: number;
   /** frames lost, by reason; reasons that did not occur are left out */
   readonly drops: Readonly<Record<string, number>>;

@@ -13,6 +13,8 @@ export interface PortLoopSpec {
  * A poll is one burst, whatever the budget. The frames themselves are counted by the ports; the ports' owner closes them.
  */
 export interface PortLoop extends Pollable {
+  /** frames that went on without the VLAN tag that a NIC had taken off; absent where none goes on */
+  readonly untagged?: number;
   /** Frames that the loop itself lost, by reason; what the ports lost stands in their statistics. */
   drops(): Record<string, number>;
 }
