@@ -81,7 +81,8 @@ export class ClientQueue {
       len[i] = frameLen;
       region[i] = 0;
       flags[i] = continues;
-      wrong |= frameLen | (room - frameLen);
+      // NB: one of no length could not be sent on.
+      wrong |= (frameLen - 1) | (room - frameLen);
       pieces |= continues;
       bytes = (bytes + frameLen) | 0;
     }
@@ -250,13 +251,17 @@ export class ClientQueue {
     this.reap();
     const out = this.#out;
     const unsent = (this.#outHead - this.#outTail) & 0xffff;
+    let frames = 0;
+    for (let i = 0; i < unsent; i++) {
+      frames += ~out.words[((this.#outTail + i) & (out.size - 1)) << 2]! & DESC_NEXT;
+    }
     putSlots(this.#memory, this.#sent, this.#outTail & (out.size - 1), unsent, ChunkOwner.tx);
     const lent = (this.#inHead - this.#inNext) & 0xffff;
     putSlots(this.#memory, this.#lent, this.#inNext & (this.#in.size - 1), lent, ChunkOwner.fill);
     this.#outTail = this.#outHead;
     this.#inNext = this.#inHead;
     this.#inShown = this.#inHead;
-    this.#counters[MemifCounter.unsent]! += unsent;
+    this.#counters[MemifCounter.unsent]! += frames;
   }
 
   /**

@@ -6,7 +6,7 @@ export const MemifCounter = {
   txBytes: 3,
   /** frames of more pieces than the caller's burst, the pool or the ring has */
   tooLong: 4,
-  /** descriptors on the ring to the server that it never took */
+  /** frames on the ring to the server that it never took, or not to their end */
   unsent: 5,
   /** frames that tx() left with the caller */
   txRefused: 6,

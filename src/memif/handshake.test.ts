@@ -153,6 +153,11 @@ const refused: readonly [what: string, refusal: string, messages: readonly Messa
   ],
   ['no rings', 'missing ring', [init, region(), connect]],
   ['rings of one direction', 'missing ring', [init, region(), ring(), connect]],
+  [
+    'a ring too many in one direction',
+    'missing ring',
+    [init, region(), ...rings, ring({ index: 1, offset: 2 * RING }), connect],
+  ],
   ['a ring without a cookie', 'wrong cookie', [init, region(), ring({ offset: 64 }), rings[1]!, connect]],
 ];
 for (const [what, refusal, messages] of refused) {

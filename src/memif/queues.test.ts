@@ -124,6 +124,61 @@ describe('memif queues', () => {
     assert.equal(rig.serverMemory.pool.free, rig.serverMemory.pool.count);
   });
 
+  it('count what the server never took in frames, at the end of a connection', () => {
+    using rig = new QueueRig();
+    const burst = new Burst(8);
+    write(rig.clientMemory, burst, [60], 1);
+    write(rig.clientMemory, burst, [512, 512, 60], 2);
+    write(rig.clientMemory, burst, [60], 3);
+    assert.equal(rig.client.tx(burst), 5);
+    const one = new Burst(1);
+    assert.equal(rig.server.rx(one), 1);
+    putAll(rig.serverMemory, one);
+    rig.client.release();
+    assert.equal(rig.clientCounters[MemifCounter.unsent], 2);
+    assert.equal(rig.clientMemory.pool.free, rig.clientMemory.pool.count);
+  });
+
+  for (const log2Size of [1, 14]) {
+    it(`go on when cursors pass 65,535, on rings of ${2 ** log2Size}`, () => {
+      const size = 2 ** log2Size;
+      using rig = new QueueRig({ log2Size, chunkCount: 3 * size + 8, debug: false });
+      const burst = new Burst(size);
+      const [client, server] = [
+        { queue: rig.client, memory: rig.clientMemory },
+        { queue: rig.server, memory: rig.serverMemory },
+      ];
+      let sent = 0;
+      for (let passed = 0; passed < 3 * 65_536; ) {
+        for (const [from, to] of [
+          [client, server],
+          [server, client],
+        ] as const) {
+          burst.count = from.memory.pool.takeInto(burst.addr, 0, size);
+          for (let i = 0; i < burst.count; i++) {
+            burst.len[i] = 60;
+            burst.flags[i] = 0;
+            from.memory.view.setUint32(burst.addr[i]!, sent + i);
+          }
+          const accepted = from.queue.tx(burst);
+          assert.equal(accepted, size);
+          assert.equal(to.queue.rx(burst), size);
+          for (let i = 0; i < size; i++) {
+            if (to.memory.view.getUint32(burst.addr[i]!) !== sent + i) assert.fail(`frame ${sent + i}`);
+          }
+          putAll(to.memory, burst);
+          sent += size;
+        }
+        rig.refill();
+        assert.equal(rig.client.reap(), size);
+        passed += size;
+      }
+      rig.client.release();
+      assert.equal(rig.clientMemory.pool.free, rig.clientMemory.pool.count);
+      assert.equal(rig.serverMemory.pool.free, rig.serverMemory.pool.count);
+    });
+  }
+
   it('refuse a frame that leaves its chunk, and accept none of its burst', () => {
     using rig = new QueueRig();
     const { pool } = rig.serverMemory;
@@ -262,12 +317,35 @@ describe('memif queues beside a peer that lies', () => {
     }
   });
 
-  it('ClientQueue.rx() notices a length beyond the chunk, and a chain without an end', () => {
+  it('ServerQueue.rx() drops and counts a frame of no length, so that nobody has to send it on', () => {
     using rig = new QueueRig();
     const view = cursors(rig);
-    view.setUint32(toClient + RING_HEADER_LEN + 4, 513, true);
+    for (const [slot, len] of [60, 0, 61].entries()) {
+      view.setUint16(toServer + RING_HEADER_LEN + slot * 16 + 2, 1, true);
+      view.setUint32(toServer + RING_HEADER_LEN + slot * 16 + 4, len, true);
+    }
+    view.setUint16(toServer + 6, 3, true);
+    const burst = new Burst(4);
+    const lens: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      rig.server.rx(burst);
+      lens.push(...burst.len.subarray(0, burst.count));
+      putAll(rig.serverMemory, burst);
+    }
+    assert.deepEqual(lens, [60, 61]);
+    assert.equal(rig.serverCounters[MemifCounter.tooLong], 1);
+    view.setUint16(toServer + 64, 0, true); // nothing was sent by our own client
+    view.setUint16(toServer + 6, 0, true);
+  });
+
+  it('ClientQueue.rx() notices a length beyond the chunk, or of nothing, and a chain without an end', () => {
+    using rig = new QueueRig();
+    const view = cursors(rig);
     view.setUint16(toClient + 64, 1, true);
-    assert.equal(rig.client.rx(new Burst(4)), MemifLie.bounds);
+    for (const len of [513, 0, 0x8000_0000, 0xffff_ffff]) {
+      view.setUint32(toClient + RING_HEADER_LEN + 4, len, true);
+      assert.equal(rig.client.rx(new Burst(4)), MemifLie.bounds, `${len} bytes`);
+    }
     for (let slot = 0; slot < 16; slot++) view.setUint16(toClient + RING_HEADER_LEN + slot * 16, 1, true);
     view.setUint32(toClient + RING_HEADER_LEN + 4, 512, true);
     view.setUint16(toClient + 64, 16, true);

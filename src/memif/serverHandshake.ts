@@ -134,7 +134,8 @@ export class ServerHandshake implements Handshake {
     const { regions } = this.#memory;
     const toServer = this.#toServer;
     const toClient = this.#toClient;
-    if (toServer.length === 0 || toClient.length === 0) return { refusal: 'missing ring' };
+    // NB: each ring of a direction is served with one of the other; one without would fill up unseen.
+    if (toServer.length === 0 || toServer.length !== toClient.length) return { refusal: 'missing ring' };
     const cookieOf = (ring: MemifRingPlace): number =>
       new DataView(regions[ring.region]!).getUint32(ring.offset, true);
     if ([...toServer, ...toClient].some((ring) => cookieOf(ring) !== RING_COOKIE)) {

@@ -85,8 +85,8 @@ export class ServerQueue {
       const what = words[word]!;
       const frameLen = words[word + 1]!;
       const offset = words[word + 2]!;
-      // A frame in several pieces, or in one that is longer than a chunk: by itself, if it is the first.
-      if ((what & DESC_NEXT) !== 0 || frameLen > room) break;
+      // A frame in several pieces, in one that is longer than a chunk, or of no length: by itself, if it is the first.
+      if ((what & DESC_NEXT) !== 0 || (frameLen - 1) >>> 0 >= room) break;
       const where = what >>> 16;
       if (where >= views.length || offset + frameLen > lens[where]!) {
         code = MemifLie.bounds;

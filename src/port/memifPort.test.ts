@@ -110,7 +110,9 @@ describe('MemifPort', () => {
     assert.throws(() => openPort('memif:'), /name a socket/);
     assert.throws(() => openPort('memif:@x?role=master'), /role must be client or server/);
     assert.throws(() => openPort('memif:@x?mode=999'), /mode must be octal/);
-    assert.throws(() => openPort('memif:@x?ring=1000'), /ringSize must be a power of two/);
+    for (const ring of [1000, 1, 32_768]) {
+      assert.throws(() => openPort(`memif:@x?ring=${ring}`), /ringSize must be a power of two/);
+    }
     assert.throws(() => openPort('memif:@x?chunk=100'), /chunkLen must be a power of two/);
     assert.throws(() => openPort('memif:@x?mtu=10'), /mtu must be 68/);
     assert.throws(() => openPort('memif:@x?secretFile=/nonexistent'), /Cannot open memif:@x.*secret.*ENOENT/);
@@ -136,6 +138,45 @@ describe('MemifPort', () => {
       assert.equal(pool.free, pool.count);
     });
   }
+
+  it('lets go of a peer that is gone while it sleeps, however often it wakes', () => {
+    for (const gone of ['client', 'server'] as const) {
+      const ends = pair({ ringSize: 64, debug: true });
+      const stays = gone === 'client' ? ends.server : ends.client;
+      using _ = stays;
+      assert.equal(send(ends[gone], 5), 5);
+      ends[gone].close();
+      const words: number[] = [];
+      for (let i = 0; i < 300; i++) {
+        stays.arm();
+        words.push(...take(stays));
+      }
+      assert.deepEqual(words, upTo(5));
+      assert.equal(stays.interface.queueCount, 0);
+    }
+  });
+
+  it('goes on when the other port of its memory is closed first', () => {
+    using memory = new PacketMemory({ chunkCount: 1024, debug: true });
+    const [left, right] = [freshPath(), freshPath()];
+    using a = new MemifPort({ path: left, role: 'server', ringSize: 64 });
+    using b = new MemifPort({ path: right, role: 'server', ringSize: 64 });
+    const first = new MemifPort({ path: left, ringSize: 64, memory });
+    using second = new MemifPort({ path: right, ringSize: 64, memory });
+    connect(a, b, first, second);
+    assert.equal(send(a, 8), 8);
+    const held = new Burst(8);
+    assert.equal(first.rx(held), 8);
+    assert.equal(send(first, 8), 8);
+    first.close();
+    assert.equal(second.tx(held), 8, 'what was received by one is sent by the other');
+    held.clear();
+    assert.deepEqual(take(b), upTo(8));
+    assert.equal(send(b, 8, 20), 8);
+    assert.equal(take(second).length, 8);
+    second.close();
+    assert.equal(memory.pool.free, memory.pool.count);
+  });
 
   it('notices that its peer is gone when it only sends', () => {
     const { server, client } = pair({ ringSize: 64 });

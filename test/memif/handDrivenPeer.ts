@@ -9,8 +9,8 @@ import {
 } from '../../src/memif/index.ts';
 import type { MemifPort } from '../../src/port/index.ts';
 
-/** Packet memory of a {@link HandDrivenPeer} that is a client: its region 1. [chunks of 2048 bytes] */
-export const PEER_CHUNKS = 64;
+/** Packet memory of a peer that is a client. [chunks of 2048 bytes] */
+const PEER_CHUNKS = 64;
 
 const CONNECT_MS = 3000;
 
@@ -19,6 +19,9 @@ export class HandDrivenPeer implements Disposable {
   readonly endpoint: MemifEndpoint;
   readonly connection: MemifConnection;
   readonly #memory: PacketMemory | undefined;
+
+  /** region 1, which both can write */
+  readonly packets: Uint8Array;
 
   /** Connects to `port`, which has the other role. */
   constructor(port: MemifPort, path: string, log2RingSize = 6) {
@@ -36,6 +39,7 @@ export class HandDrivenPeer implements Disposable {
       assert.ok(performance.now() < ended, `${this.endpoint.state}; ${port.report.mode}`);
     }
     this.connection = this.endpoint.connection;
+    this.packets = this.#memory?.bytes ?? new Uint8Array(this.connection.regions[1]!);
   }
 
   close(): void {
