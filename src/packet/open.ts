@@ -9,9 +9,12 @@ import {
   MappedRegion,
   PromiscuousMode,
   SystemError,
+  UnsupportedError,
 } from '../sys/index.ts';
 import {
   AF_PACKET,
+  ARPHRD_ETHER,
+  ARPHRD_LOOPBACK,
   ETH_P_ALL,
   MAP_FIXED,
   MAP_POPULATE,
@@ -60,6 +63,7 @@ export interface OpenedPacketSocket {
  *
  * @throws RangeError when a size is out of range, or there are too many flows
  * @throws SystemError EPERM without CAP_NET_RAW, ENODEV, ENOMEM, under `strict` EADDRINUSE; with subject and hint
+ * @throws UnsupportedError when the interface's frames have no Ethernet header, as those of a tunnel
  */
 export function openPacketSocket(spec: PacketSocketSpec): OpenedPacketSocket {
   const name = spec.interface;
@@ -168,4 +172,18 @@ function bind(fd: number, ifindex: number, name: string): void {
   address.setUint16(sockaddr_ll.sll_protocol, ETH_P_ALL, false);
   address.setInt32(sockaddr_ll.sll_ifindex, ifindex, true);
   check(libc.bind(fd, address, sockaddr_ll.sizeof), 'Cannot bind packet socket to', 'bind(AF_PACKET)', name);
+  const type = hardwareType(fd, address);
+  if (type === ARPHRD_ETHER || type === ARPHRD_LOOPBACK) return;
+  throw new UnsupportedError(
+    `A packet port on ${name}`,
+    'an interface with Ethernet frames',
+    `ARPHRD ${type}`,
+  );
+}
+
+/** What frames the interface of a bound socket has. @param address - to be overwritten */
+function hardwareType(fd: number, address: DataView): number {
+  const result = libc.getsockname(fd, address, Uint32Array.of(address.byteLength));
+  check(result, 'Cannot read address of', 'getsockname(AF_PACKET)', 'packet socket');
+  return address.getUint16(sockaddr_ll.sll_hatype, true);
 }

@@ -3,9 +3,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { Burst } from '../../src/core/index.ts';
+import { libc } from '../../src/ffi/index.ts';
 import { PacketPort } from '../../src/port/index.ts';
 import {
+  check,
   deleteLink,
+  Fd,
   leakedFds,
   link,
   NetworkNamespace,
@@ -13,6 +16,7 @@ import {
   setLink,
   withNetns,
 } from '../../src/sys/index.ts';
+import { IFF_NO_PI, IFF_TUN, ifreq, O_CLOEXEC, O_RDWR, TUNSETIFF } from '../../src/sys/uapi/index.ts';
 import { udpFrame } from '../support/frames.ts';
 import { requireRoot, requireTool } from '../support/requirements.ts';
 import type { VethEnd } from '../support/vethPair.ts';
@@ -63,6 +67,21 @@ onVeth('an interface that is missing, or of another namespace, is named', ({ a, 
       (error) => error instanceof SystemError && error.code === 'ENODEV' && error.message.includes(name),
     );
   }
+});
+
+onVeth('an interface whose frames have no Ethernet header is refused', ({ b }) => {
+  withNetns(b.namespace, () => {
+    const fd = libc.open('/dev/net/tun', O_RDWR | O_CLOEXEC, 0);
+    using tun = new Fd(check(fd, 'Cannot open', 'open', '/dev/net/tun'), 'tun of a test');
+    const request = new DataView(new ArrayBuffer(ifreq.sizeof));
+    new TextEncoder().encodeInto('tun0', new Uint8Array(request.buffer));
+    request.setUint16(ifreq.ifr_ifru, IFF_TUN | IFF_NO_PI, true);
+    check(libc.ioctl(tun.fd, TUNSETIFF, request), 'Cannot make', 'ioctl(TUNSETIFF)', 'tun0');
+    assert.throws(() => new PacketPort({ interface: 'tun0' }), {
+      name: 'UnsupportedError',
+      message: /^A packet port on tun0 is not available here \(needs an interface with Ethernet frames\)/,
+    });
+  });
 });
 
 onVeth('sizes that make no sense are refused, and nothing stays open', ({ b }) => {
@@ -133,5 +152,5 @@ test('without privilege it says which capability is missing', async (t) => {
     out += text;
   });
   assert.deepEqual(await once(child, 'close'), [0, null]);
-  assert.match(out, /^Cannot open packet socket of lo: EPERM\. It needs CAP_NET_RAW; .*run as root/);
+  assert.match(out, /^Cannot open packet:lo: EPERM\. It needs CAP_NET_RAW; .*run as root/);
 });

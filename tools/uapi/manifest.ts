@@ -273,6 +273,7 @@ const packet: ModuleSpec = {
   headers: [
     'linux/if_packet.h',
     'linux/if_ether.h',
+    'linux/if_arp.h',
     'linux/bpf_common.h',
     'linux/filter.h',
     'asm-generic/socket.h',
@@ -284,6 +285,7 @@ const packet: ModuleSpec = {
     /^TP_STATUS_(KERNEL|USER|CSUMNOTREADY|CSUM_VALID|VLAN_VALID)$/,
     /^TP_STATUS_(AVAILABLE|SEND_REQUEST|SENDING|WRONG_FORMAT)$/,
     'ETH_P_ALL',
+    /^ARPHRD_(ETHER|LOOPBACK)$/,
     'SO_ATTACH_FILTER',
     'SO_BINDTODEVICE',
     /^BPF_(ABS|IND|MSH|RET|MAXINSNS)$/,

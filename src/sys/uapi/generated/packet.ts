@@ -58,6 +58,12 @@ export const TP_STATUS_WRONG_FORMAT = 4;
 /** @source linux/if_ether.h */
 export const ETH_P_ALL = 3;
 
+/** @source linux/if_arp.h */
+export const ARPHRD_ETHER = 1;
+
+/** @source linux/if_arp.h */
+export const ARPHRD_LOOPBACK = 772;
+
 /** @source asm-generic/socket.h */
 export const SO_ATTACH_FILTER = 26;
 
