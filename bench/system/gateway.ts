@@ -57,7 +57,7 @@ class GatewayBench implements AsyncDisposable {
 
   constructor(context: BenchContext) {
     this.#context = context;
-    this.#seconds = context.seconds(0.5);
+    this.#seconds = context.seconds(0.4);
   }
 
   async run(): Promise<Measurement[]> {
@@ -65,7 +65,7 @@ class GatewayBench implements AsyncDisposable {
     const slow: Times[] = [];
     const rates: [number[], number[]] = [[], []];
     const coreNs: number[] = [];
-    for await (const _ of this.#context.rounds(5)) {
+    for await (const _ of this.#context.rounds(4)) {
       const times = await this.#probe.steady(async () => ({
         hop: await this.#hop(),
         ...(await this.#oneAtATime()),
@@ -73,11 +73,9 @@ class GatewayBench implements AsyncDisposable {
       if (times === undefined) this.#dropped++;
       else (times.coreNs < FAST_NS ? fast : slow).push(times.value);
       if (times !== undefined) coreNs.push(times.coreNs);
-      for (const apps of [1, 2] as const) {
-        const rate = await this.#probe.steady(() => this.#forwarded(apps));
-        if (rate === undefined) this.#dropped++;
-        else rates[apps - 1]!.push(rate.value);
-      }
+      const rate = await this.#probe.steady(async () => [await this.#forwarded(1), await this.#forwarded(2)]);
+      if (rate === undefined) this.#dropped++;
+      else for (const [apps, values] of rates.entries()) values.push(rate.value[apps]!);
     }
     this.#notes(coreNs, [...fast, ...slow]);
     return [
