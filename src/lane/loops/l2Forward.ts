@@ -1,8 +1,8 @@
-import { Burst, FrameFlags } from '../../core/index.ts';
+import { Burst, copyDescriptor, FrameFlags } from '../../core/index.ts';
 import type { Port } from '../../port/index.ts';
 import { COPY_DROPS, CopyDrop, copyFrames } from './copyFrames.ts';
 import { swapMacs } from './macs.ts';
-import { DEFAULT_BURST, type PortLoop, type PortLoopSpec, sendOrDrop } from './portLoop.ts';
+import { DEFAULT_BURST, MIN_FRAME_LEN, type PortLoop, type PortLoopSpec, sendOrDrop } from './portLoop.ts';
 
 /** How {@link L2Forward} forwards. */
 export interface L2ForwardSpec extends PortLoopSpec {
@@ -35,6 +35,7 @@ export class L2Forward implements PortLoop {
   /** the flags of the burst, four at a time */
   readonly #flagWords: Int32Array;
   readonly #out: Burst;
+  readonly #refused: Burst;
   readonly #dropped = new Float64Array(UNTAGGED + 1);
 
   /** @throws RangeError when the burst is none */
@@ -51,6 +52,7 @@ export class L2Forward implements PortLoop {
     this.#burst = new Burst(burst);
     this.#flagWords = new Int32Array(this.#burst.flags.buffer, 0, burst >> 2);
     this.#out = this.copies ? new Burst(burst) : this.#burst;
+    this.#refused = new Burst(burst);
   }
 
   /** Receives a burst and sends it on. @returns descriptors received @throws SystemError once an interface is gone @hot */
@@ -64,6 +66,7 @@ export class L2Forward implements PortLoop {
       to.flush();
       return 0;
     }
+    if (!this.copies && hasShort(burst)) this.#refuseShort();
     if (hasTag(burst, this.#flagWords)) this.#dropped[UNTAGGED]! += countUntagged(burst);
     if (this.#swap) swapMacs(this.#views, burst);
     if (this.copies) {
@@ -91,13 +94,45 @@ export class L2Forward implements PortLoop {
     return this.#dropped[UNTAGGED]!;
   }
 
-  /** Frames for which there was no room to transmit, and those that could not be copied, by reason. */
+  /** Frames for which there was no room to transmit, and those that could not be copied or sent, by reason. */
   drops(): Record<string, number> {
     const dropped = this.#dropped;
     const drops: Record<string, number> = { txFull: dropped[TX_FULL]! };
     if (this.copies) for (const [name, i] of Object.entries(CopyDrop)) drops[name] = dropped[i]!;
+    else if (dropped[CopyDrop.badLength]! > 0) drops.badLength = dropped[CopyDrop.badLength]!;
     return drops;
   }
+
+  /** Gives back the frames that no port sends: without an Ethernet header, or with an empty piece. */
+  #refuseShort(): void {
+    const burst = this.#burst;
+    const { len, flags } = burst;
+    const refused = this.#refused;
+    const count = burst.count;
+    let kept = 0;
+    for (let first = 0; first < count; ) {
+      let last = first;
+      let isShort = len[first] === 0;
+      while ((flags[last]! & FrameFlags.continues) !== 0) isShort = len[++last] === 0 || isShort;
+      isShort ||= last === first && len[first]! < MIN_FRAME_LEN;
+      if (isShort) this.#dropped[CopyDrop.badLength]! += 1;
+      for (let i = first; i <= last; i++) {
+        if (isShort) copyDescriptor(burst, i, refused, refused.count++);
+        else copyDescriptor(burst, i, burst, kept++);
+      }
+      first = last + 1;
+    }
+    burst.count = kept;
+    if (refused.count > 0) this.#from.recycle(refused);
+  }
+}
+
+/** Tells whether a descriptor is shorter than an Ethernet header: hardly any is, but a last piece may be. */
+function hasShort(burst: Burst): boolean {
+  const len = burst.len;
+  let short = 0;
+  for (let i = 0; i < burst.count; i++) short |= (len[i]! - MIN_FRAME_LEN) | 0;
+  return short < 0;
 }
 
 /** Finds each region of `from` among those of `to`; undefined when one is not there. */

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { TEST_UDP_PORT, udpFrame } from '../../../test/support/frames.ts';
 import { Burst, ChunkOwner, FrameFlags } from '../../core/index.ts';
 import { LoopPort, type Port } from '../../port/index.ts';
+import { parseUdpFrame, UdpFrame } from '../../wire/index.ts';
 import { L2Forward, type PortLoop, RxDrop, TxOnly, UdpEcho } from './index.ts';
 
 const CHUNKS = 64;
@@ -235,6 +236,30 @@ describe('L2Forward', () => {
     assertReturned(far);
   });
 
+  it('sends no frame on that no port takes, and counts it', () => {
+    const { far, near } = wire();
+    const sent: number[] = [];
+    const { tx } = near;
+    // As ports do that check what they are given; a memif peer may have said such lengths.
+    near.tx = (burst): number => {
+      if (burst.len.subarray(0, burst.count).includes(0)) throw new RangeError('Cannot send an empty frame');
+      sent.push(...burst.len.subarray(0, burst.count));
+      return tx.call(near, burst);
+    };
+    const loop = new L2Forward(near);
+    const burst = new Burst(8);
+    far.alloc(burst, 8);
+    burst.len.set([0, 60, 13, 14, 60, 1, 60, 0]);
+    const { continues } = FrameFlags;
+    burst.flags.set([0, 0, 0, 0, continues, 0, continues, 0]);
+    far.tx(burst);
+    assert.equal(loop.poll(64), 8);
+    assert.deepEqual(sent, [60, 14, 60, 1]);
+    assert.deepEqual(loop.drops(), { txFull: 0, badLength: 3 });
+    receive(far);
+    assertReturned(far);
+  });
+
   it('drops and counts what cannot be copied', () => {
     const one = wire();
     const two = wire();
@@ -282,6 +307,27 @@ describe('UdpEcho', () => {
       2,
     );
     assert.equal(loop.drops().udpBadChecksum, 1);
+    assertReturned(far);
+  });
+
+  it('finishes the checksum of an answer to a datagram whose own was left to a NIC', () => {
+    const { far, near } = wire();
+    const frame = udpFrame(far.mac, near.mac, 31, 7);
+    const view = new DataView(frame.buffer);
+    // The sum of the pseudo header: addresses, protocol and length.
+    const halves = [26, 28, 30, 32, 38].map((at) => view.getUint16(at));
+    const sum = halves.reduce((total, half) => total + half, 17);
+    view.setUint16(40, (sum & 0xffff) + (sum >>> 16));
+    const burst = new Burst(1);
+    far.alloc(burst, 1);
+    far.regions[burst.region[0]!]!.bytes.set(frame, burst.addr[0]!);
+    burst.len[0] = frame.length;
+    burst.flags[0] = FrameFlags.checksumPartial | FrameFlags.checksumVerified;
+    far.tx(burst);
+    new UdpEcho(near).poll(64);
+    const [answer] = receive(far);
+    const answerView = new DataView(answer!.buffer, answer!.byteOffset);
+    assert.equal(parseUdpFrame(answerView, 0, answer!.length, new UdpFrame()), 0);
     assertReturned(far);
   });
 

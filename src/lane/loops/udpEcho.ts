@@ -1,12 +1,22 @@
 import { Burst, copyDescriptor, FrameFlags } from '../../core/index.ts';
 import type { Port } from '../../port/index.ts';
-import { ChecksumMode, echoUdpFrame, frameErrorNames, parseUdpFrame, UdpFrame } from '../../wire/index.ts';
+import {
+  ChecksumMode,
+  computeChecksum,
+  echoUdpFrame,
+  frameErrorNames,
+  parseUdpFrame,
+  UdpFrame,
+} from '../../wire/index.ts';
 import { DEFAULT_BURST, type PortLoop, type PortLoopSpec, sendOrDrop } from './portLoop.ts';
 
 const CHAINED = frameErrorNames.length;
 const TX_FULL = CHAINED + 1;
 const UNTAGGED = TX_FULL + 1;
 const dropNames: readonly string[] = [...frameErrorNames, 'chained', 'txFull'];
+
+const UDP_CHECKSUM = 6;
+const UDP_HEADER_LEN = 8;
 
 /**
  * Sends every UDP datagram back where it came from, in the chunk in which it arrived.
@@ -100,9 +110,20 @@ export class UdpEcho implements PortLoop {
   /** Makes a frame its own answer. @returns its length, or a negative FrameError */
   #echo(burst: Burst, i: number): number {
     const view = this.#port.regions[burst.region[i]!]!.view;
-    const verified = (burst.flags[i]! & FrameFlags.checksumVerified) !== 0;
+    const flags = burst.flags[i]!;
+    const verified = (flags & FrameFlags.checksumVerified) !== 0;
     const mode = verified ? ChecksumMode.verified : ChecksumMode.verify;
     const code = parseUdpFrame(view, burst.addr[i]!, burst.len[i]!, this.#frame, mode);
-    return code < 0 ? code : echoUdpFrame(this.#frame);
+    if (code < 0) return code;
+    const len = echoUdpFrame(this.#frame);
+    if (len > 0 && (flags & FrameFlags.checksumPartial) !== 0) finishChecksum(this.#frame);
+    return len;
   }
+}
+
+/** No port sends on that a checksum was left to a NIC. The field holds the sum of the pseudo header. */
+function finishChecksum({ view, l4, payloadLen }: UdpFrame): void {
+  const checksum = computeChecksum(view, l4, (payloadLen + UDP_HEADER_LEN) | 0);
+  // RFC 768: a computed checksum of zero is sent as all ones.
+  view.setUint16((l4 + UDP_CHECKSUM) | 0, checksum === 0 ? 0xffff : checksum);
 }
