@@ -16,7 +16,7 @@ export interface PortSpec {
  *
  * Opens nothing, and knows no scheme. Keys and values are percent-decoded.
  *
- * @throws TypeError when the text has no scheme, or an option has no value or stands twice
+ * @throws TypeError when the text has no scheme, or an option has no value, stands twice or cannot be decoded
  */
 export function parsePortSpec(text: string): PortSpec {
   const match = /^([a-z][a-z0-9]*):([^?]*)(?:\?(.*))?$/.exec(text);
@@ -30,11 +30,19 @@ export function parsePortSpec(text: string): PortSpec {
     if (pair === '') continue;
     const equals = pair.indexOf('=');
     if (equals < 1) throw new TypeError(`Cannot read option "${pair}" of "${text}": want KEY=VALUE`);
-    const key = decodeURIComponent(pair.slice(0, equals));
+    const key = decode(pair.slice(0, equals), pair, text);
     if (options.has(key)) throw new TypeError(`Cannot read "${text}": option ${key} stands twice`);
-    options.set(key, decodeURIComponent(pair.slice(equals + 1)));
+    options.set(key, decode(pair.slice(equals + 1), pair, text));
   }
   return { scheme: match[1]!, target: match[2]!, options, text };
+}
+
+function decode(encoded: string, pair: string, text: string): string {
+  try {
+    return decodeURIComponent(encoded);
+  } catch (cause) {
+    throw new TypeError(`Cannot read option "${pair}" of "${text}": want % as %25`, { cause });
+  }
 }
 
 /** Reads the options of a spec by type, and refuses what nobody asked for: a misspelt option must not be ignored. */

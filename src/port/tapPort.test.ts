@@ -113,6 +113,7 @@ describe('FrameFile', () => {
     for (let i = 0; i < 64; i++) burst.flags[i] = FrameFlags.continues;
     assert.equal(a.tx(burst), 66);
     assert.equal(a.counters[FrameCounter.txInvalid], 1);
+    assert.equal(a.counters[FrameCounter.calls], 1, 'the kernel was not asked about it');
     assert.equal(b.rx(burst), 1);
     assert.equal(b.bytes[burst.addr[0]!], 66);
     assert.equal(a.pool.free, 70);
@@ -198,6 +199,8 @@ describe('openPort()', () => {
   it('refuses options of tap: that make no sense', () => {
     assert.throws(() => openPort('tap:t?queues=2'), /no option "queues"; tap knows mtu, up, address, /);
     assert.throws(() => openPort('tap:t?up=yes'), /up must be true or false/);
-    assert.throws(() => openPort('tap:a-name-that-is-too-long'), /want a name of 1 to 15 characters/);
+    for (const name of ['a-name-that-is-too-long', 'ääääääää']) {
+      assert.throws(() => openPort(`tap:${name}`), /want a name of 1 to 15 bytes/);
+    }
   });
 });

@@ -169,8 +169,11 @@ export class FrameFile implements Disposable {
     while (first < count && this.#broken === 0) {
       const end = this.#describeFrame(burst, first);
       if (end > count) break;
-      const written = end - first > MAX_PIECES ? 0 : libc.writevPtr(this.#fd, this.#iovecs.ptr, end - first);
-      counters[FrameCounter.calls]! += 1;
+      let written = 0;
+      if (end - first <= MAX_PIECES) {
+        written = libc.writevPtr(this.#fd, this.#iovecs.ptr, end - first);
+        counters[FrameCounter.calls]! += 1;
+      }
       if (written > 0) {
         frames++;
         bytes += written;

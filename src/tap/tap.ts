@@ -56,6 +56,7 @@ export class Tap implements Disposable {
   constructor(spec: TapSpec = {}) {
     using cleanup = new DisposableStack();
     const name = spec.interface ?? DEFAULT_NAME;
+    checkName(name);
     const fd = libc.open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC, 0);
     check(fd, 'Cannot open', 'open(/dev/net/tun)', DEVICE);
     const owner = cleanup.use(new Fd(fd, `tap ${name}`));
@@ -96,12 +97,14 @@ export class Tap implements Disposable {
   }
 }
 
+function checkName(name: string): void {
+  if (name !== '' && Buffer.byteLength(name) < IFNAMSIZ && !/[\s/\0]/.test(name)) return;
+  throw new TypeError(
+    `Cannot open tap interface: want a name of 1 to ${IFNAMSIZ - 1} bytes, no space or slash, got "${name}"`,
+  );
+}
+
 function attach(fd: number, name: string): { name: string; persistent: boolean } {
-  if (name === '' || name.length >= IFNAMSIZ || /[\s/]/.test(name)) {
-    throw new TypeError(
-      `Cannot open tap interface: want a name of 1 to ${IFNAMSIZ - 1} characters, no space or slash, got "${name}"`,
-    );
-  }
   const request = new DataView(new ArrayBuffer(ifreq.sizeof));
   const bytes = new Uint8Array(request.buffer);
   new TextEncoder().encodeInto(name, bytes);
