@@ -15,6 +15,13 @@ const EXAMPLES: Readonly<Record<string, { readonly root?: true; readonly prints:
   'loopEcho.ts': {
     prints: [/^answered 20 frames$/m, /^got 20 answers$/m, /rxFrames: 20,/],
   },
+  'memifEcho.ts': {
+    prints: [
+      /^client, connecting to the socket: ENOENT$/m,
+      /^server: answered 1000 frames$/m,
+      /^client: got 1000 answers, sum 499500$/m,
+    ],
+  },
   'orderBook.ts': {
     prints: [
       /^order 5: 2 trades\n {2}200 at 101 with 2\n {2}20\.5 at 101 with 3$/m,

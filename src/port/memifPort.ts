@@ -44,7 +44,9 @@ export class MemifPort implements Port {
       get mode(): string {
         return `${opened.role}, ${opened.state}`;
       },
-      reasons: [],
+      get reasons(): readonly string[] {
+        return opened.reasons;
+      },
     };
     this.mac = spec.mac ?? macOf(`${spec.path} ${spec.id ?? 0} ${opened.role}`);
     this.mtu = mtu;
