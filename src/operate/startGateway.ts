@@ -46,6 +46,7 @@ export interface RunningGateway extends AsyncDisposable {
  * @throws what opening a port throws, such as SystemError EPERM, ENODEV, EADDRINUSE
  */
 export async function startGateway(spec: StartGatewaySpec): Promise<RunningGateway> {
+  checkSecrets([spec.from, ...spec.destinations.map(({ to }) => to)]);
   checkDestinations(spec.destinations);
   const { port1: readings, port2 } = new MessageChannel();
   readings.on('message', (reading: GatewayReading) => spec.onReading?.(reading));
@@ -97,16 +98,22 @@ function asServer(to: string): string {
   return `${to}${to.includes('?') ? '&' : '?'}role=server`;
 }
 
+/** Command lines are public. The text is not repeated here: it has the secret. */
+function checkSecrets(specs: readonly string[]): void {
+  for (const spec of specs) {
+    const { scheme, target, options } = parsePortSpec(spec);
+    if (options.has('secret')) {
+      throw new TypeError(`Cannot open ${scheme}:${target}: a secret comes from a file, by secretFile=PATH`);
+    }
+  }
+}
+
 function checkDestinations(destinations: StartGatewaySpec['destinations']): void {
   if (destinations.length === 0) throw new TypeError('Cannot open gateway: name a destination');
   const seen = new Set<string>();
   for (const { to } of destinations) {
-    const { scheme, target, options } = parsePortSpec(to);
+    const { scheme, target } = parsePortSpec(to);
     const place = `${scheme}:${target}`;
-    // The text is not repeated here: it has the secret.
-    if (options.has('secret')) {
-      throw new TypeError(`Cannot open ${place}: a secret comes from a file, by secretFile=PATH`);
-    }
     if (seen.has(place)) throw new TypeError(`Cannot open gateway: destination ${place} stands twice`);
     seen.add(place);
   }
