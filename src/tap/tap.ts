@@ -1,6 +1,6 @@
 import { openSync, readSync } from 'node:fs';
 import { libc } from '../ffi/index.ts';
-import { addAddress, addNeighbour, addresses, check, Fd, link, setLink } from '../sys/index.ts';
+import { addAddress, addNeighbour, addresses, check, Fd, type Link, link, setLink } from '../sys/index.ts';
 import {
   IFF_NO_PI,
   IFF_PERSIST,
@@ -63,9 +63,7 @@ export class Tap implements Disposable {
     const attached = attach(fd, name);
     this.interface = attached.name;
     this.persistent = attached.persistent;
-    const { mtu, up = true } = spec;
-    setLink(this.interface, { ...(mtu === undefined ? {} : { mtu }), ...(up ? { up } : {}) });
-    const found = link(this.interface);
+    const found = setMissing(this.interface, spec);
     this.mtu = found.mtu;
     this.kernelMac = parseMac(found.mac!);
     this.mac = spec.mac === undefined ? otherEnd(this.kernelMac) : parseMac(spec.mac);
@@ -125,6 +123,16 @@ function otherEnd(mac: Uint8Array): Uint8Array {
   other[0] = (other[0]! & ~MULTICAST) | LOCALLY_ADMINISTERED;
   other[5]! ^= 1;
   return other;
+}
+
+/** Changes only what is not as wanted: a user for whom the interface was made may not change it. @returns how it is now */
+function setMissing(name: string, { mtu, up = true }: TapSpec): Link {
+  const found = link(name);
+  const resize = mtu !== undefined && mtu !== found.mtu;
+  const raise = up && !found.up;
+  if (!resize && !raise) return found;
+  setLink(name, { ...(resize ? { mtu } : {}), ...(raise ? { up } : {}) });
+  return link(name);
 }
 
 function addMissing(name: string, wanted: readonly string[]): void {

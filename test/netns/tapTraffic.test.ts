@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -22,15 +22,18 @@ import {
   withNetns,
 } from '../../src/sys/index.ts';
 import { formatMac, parseUdpFrame, UdpFrame, UdpFrameTemplate } from '../../src/wire/index.ts';
-import { requireRoot } from '../support/requirements.ts';
+import { requireRoot, requireTool } from '../support/requirements.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const PORT_MODULE = fileURLToPath(new URL('../../src/port/index.ts', import.meta.url));
 const TAP_MODULE = fileURLToPath(new URL('../../src/tap/index.ts', import.meta.url));
 const KERNEL = '10.9.0.2';
 const OURS = '10.9.0.1';
 const UDP_PORT = 9000;
 /** @source linux/if_tun.h, TUNSETPERSIST */
 const TUNSETPERSIST = 0x4004_54cb;
+const TUNSETOWNER = 0x4004_54cc;
+const NOBODY = 65_534;
 
 /** A namespace with a tap in it, and a UDP socket of its kernel that talks to the port. */
 class Rig implements Disposable {
@@ -276,6 +279,27 @@ describe('TapPort', () => {
     assert.equal(libc.ioctlInt(second.interface.fd, TUNSETPERSIST, 0), 0);
     second.close();
     assert.deepEqual(names(), ['lo']);
+  });
+
+  it('attaches without privileges to an interface made for the user, as it is', (t) => {
+    if (!requireRoot(t)) return;
+    const setpriv = requireTool(t, 'setpriv');
+    if (setpriv === undefined) return;
+    using namespace = NetworkNamespace.create();
+    withNetns(namespace, () => {
+      const made = new TapPort({ interface: 'mine', mtu: 1400 });
+      assert.equal(libc.ioctlInt(made.interface.fd, TUNSETOWNER, NOBODY), 0);
+      assert.equal(libc.ioctlInt(made.interface.fd, TUNSETPERSIST, 1), 0);
+      made.close();
+      const script = `
+        import { openPort } from ${JSON.stringify(PORT_MODULE)};
+        for (const spec of ['tap:mine', 'tap:mine?mtu=1400&up=false', 'tap:mine?mtu=1300']) {
+          try { using port = openPort(spec); console.log(port.mtu); } catch (error) { console.log(error.code); }
+        }`;
+      const user = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
+      const args = [...user, process.execPath, '--input-type=module', '-e', script];
+      assert.equal(execFileSync(setpriv, args, { encoding: 'utf8' }), '1400\n1400\nEPERM\n');
+    });
   });
 
   it('opens and closes over and over, and leaves nothing', (t) => {
