@@ -65,17 +65,19 @@ class GatewayBench implements AsyncDisposable {
     const slow: Times[] = [];
     const rates: [number[], number[]] = [[], []];
     const coreNs: number[] = [];
-    for await (const _ of this.#context.rounds(4)) {
+    for await (const _ of this.#context.rounds(3)) {
       const times = await this.#probe.steady(async () => ({
         hop: await this.#hop(),
         ...(await this.#oneAtATime()),
       }));
-      if (times === undefined) this.#dropped++;
-      else (times.coreNs < FAST_NS ? fast : slow).push(times.value);
-      if (times !== undefined) coreNs.push(times.coreNs);
-      const rate = await this.#probe.steady(async () => [await this.#forwarded(1), await this.#forwarded(2)]);
-      if (rate === undefined) this.#dropped++;
-      else for (const [apps, values] of rates.entries()) values.push(rate.value[apps]!);
+      if (times !== undefined && isWhole(times.value)) {
+        (times.coreNs < FAST_NS ? fast : slow).push(times.value);
+        coreNs.push(times.coreNs);
+      } else this.#dropped++;
+      const both = await this.#probe.steady(async () => [await this.#forwarded(1), await this.#forwarded(2)]);
+      if (both !== undefined && !both.value.some(Number.isNaN)) {
+        for (const [apps, values] of rates.entries()) values.push(both.value[apps]!);
+      } else this.#dropped++;
     }
     this.#notes(coreNs, [...fast, ...slow]);
     return [
@@ -93,12 +95,17 @@ class GatewayBench implements AsyncDisposable {
   }
 
   #notes(coreNs: readonly number[], times: readonly Times[]): void {
-    const [least, most] = [Math.min(...coreNs), Math.max(...coreNs)].map(Math.round);
+    const { note } = this.#context;
+    if (this.#dropped > 0) {
+      note(
+        `${this.#dropped} measurements were given up: the distance of the cores changed every time, or too few frames came`,
+      );
+    }
+    if (times.length === 0) return;
     const clocks = times.map(({ own }) => own.clock);
-    this.#context.note(
-      `a record there and back between the cores took ${least} to ${most} ns (below ${FAST_NS} is the fast mode); ` +
-        `${this.#dropped} measurements were given up, since it changed every time. Reading the clock takes ` +
-        `${Math.min(...clocks)} to ${Math.max(...clocks)} ns, and is part of each time once`,
+    note(
+      `a record there and back between the cores took ${span(coreNs)} ns (below ${FAST_NS} is the fast mode); ` +
+        `reading the clock takes ${span(clocks)} ns, and is once in each time`,
     );
   }
 
@@ -199,6 +206,16 @@ class GatewayBench implements AsyncDisposable {
   #start(module: string, spec: Omit<Parameters<typeof Lane.start>[0], 'module'>): Promise<Lane> {
     return Lane.start({ module: siblingUrl(import.meta.url, module), ...spec });
   }
+}
+
+/** A machine that is busy with other things may let no frame through. */
+function isWhole({ hop, own, endToEnd }: Times): boolean {
+  return !Number.isNaN(hop.p50 + own.p50 + endToEnd.p50);
+}
+
+function span(values: readonly number[]): string {
+  const [least, most] = [Math.min(...values), Math.max(...values)].map(Math.round);
+  return `${least} to ${most}`;
 }
 
 function receivedBy(apps: number): Float64Array<SharedArrayBuffer> {

@@ -53,13 +53,10 @@ class HopEnd {
 
   /** Sends, and waits for each answer. */
   call(seconds: number): HopTimes {
+    this.#exchange(false);
     const untilNs = nowNs() + WARM_UP_NS + seconds * 1e9;
-    while (nowNs() < untilNs) {
-      this.#send(false);
-      this.#receive();
-    }
-    this.#send(true);
-    this.#receive();
+    while (nowNs() < untilNs) this.#exchange(false);
+    this.#exchange(true);
     return { p50: 0, p99: 0 };
   }
 
@@ -76,6 +73,11 @@ class HopEnd {
       this.#send(last);
       if (last) return { p50: histogram.percentile(50), p99: histogram.percentile(99) };
     }
+  }
+
+  #exchange(last: boolean): void {
+    this.#send(last);
+    this.#receive();
   }
 
   /** Sends one frame as soon as there is a peer. */

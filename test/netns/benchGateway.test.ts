@@ -16,10 +16,9 @@ test('bench gateway has frames reach an application, and tells the two modes of 
   });
   const values = new Map(measurements.map(({ figure, ours }) => [figure, ours]));
   for (const [figure, [value]] of values) assert.ok(value! > 0, `${figure} is ${value}`);
-  assert.match(notes[0]!, /Reading the clock takes \d+/);
   // A machine that changes its mode every time leaves nothing to tell.
-  const given = /(\d+) measurements were given up/.exec(notes[0]!)![1];
-  if (given !== '0') return;
+  if (notes.some((text) => text.includes('given up'))) return;
+  assert.match(notes[0]!, /reading the clock takes \d+ to \d+ ns/);
   assert.ok(values.has('to 1 application') && values.has('to 2 applications'));
   const [mode, other] = values.has('added p50, fast') ? ['fast', 'slow'] : ['slow', 'fast'];
   const added = values.get(`added p50, ${mode}`)![0]!;
