@@ -113,16 +113,22 @@ export class CapturePort implements Port {
     const file = this.#file;
     const count = burst.count;
     const staged = file.stage(burst, 0, this.regions, CaptureDirection.outbound);
-    burst.count = staged;
-    let accepted = 0;
-    try {
-      accepted = this.#inner.tx(burst);
-    } finally {
-      burst.count = count;
-    }
+    const accepted = staged === count ? this.#inner.tx(burst) : this.#sendPart(burst, staged);
     file.commit(burst, 0, accepted);
-    if (staged < count) this.#held[0]! += count - staged;
     return accepted;
+  }
+
+  /** Sends the first `count` descriptors; the burst keeps all, also when that throws. */
+  #sendPart(burst: Burst, count: number): number {
+    const all = burst.count;
+    burst.count = count;
+    try {
+      const accepted = this.#inner.tx(burst);
+      this.#held[0]! += all - count;
+      return accepted;
+    } finally {
+      burst.count = all;
+    }
   }
 
   /** Has queued frames sent, then the capture written. @hot */
