@@ -3,6 +3,7 @@ import { CaptureDirection } from '../wire/index.ts';
 import { CaptureFile } from './captureFile.ts';
 import type { Port, PortReport, PortStatistics, Region } from './port.ts';
 import type { PortSpec } from './portSpec.ts';
+import { wrappedReport } from './wrappedReport.ts';
 
 /** How a {@link CapturePort} captures. */
 export interface CaptureSpec {
@@ -58,16 +59,7 @@ export class CapturePort implements Port {
     this.fds = inner.fds;
     this.#inner = inner;
     this.#file = file;
-    const { via, accelerated, mode } = inner.report;
-    this.report = {
-      via,
-      accelerated,
-      mode,
-      // Read anew: a disk may fill up after hours.
-      get reasons(): readonly string[] {
-        return [...inner.report.reasons, describeCapture(file)];
-      },
-    };
+    this.report = wrappedReport(inner, () => describeCapture(file));
   }
 
   /** Whether the port behind knows of somebody at its other end. */

@@ -3,6 +3,7 @@ import { nowNs } from '../sys/index.ts';
 import { FaultCounter, FaultLine } from './faultLine.ts';
 import { checkFaultSpec, describeFaults, type FaultSpec, parseFaultSpec } from './faultSpec.ts';
 import type { Port, PortReport, PortStatistics, Region } from './port.ts';
+import { wrappedReport } from './wrappedReport.ts';
 
 /** Descriptors handed to or taken from the port inside, at once. */
 const BURST = 256;
@@ -74,16 +75,8 @@ export class FaultPort implements Port {
     this.maxPieceLen = inner.maxPieceLen;
     this.regions = inner.regions;
     this.fds = inner.fds;
-    const { via, accelerated, mode } = inner.report;
     const reason = `faults are injected: ${describeFaults(spec)}`;
-    this.report = {
-      via,
-      accelerated,
-      mode,
-      get reasons(): readonly string[] {
-        return [...inner.report.reasons, reason];
-      },
-    };
+    this.report = wrappedReport(inner, () => reason);
   }
 
   /** Whether the port behind knows of somebody at its other end. */

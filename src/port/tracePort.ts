@@ -3,6 +3,7 @@ import { nowNs } from '../sys/index.ts';
 import type { Port, PortReport, PortStatistics, Region } from './port.ts';
 import { describeFrame } from './tracePortLine.ts';
 import { TraceOutput } from './tracePortOutput.ts';
+import { wrappedReport } from './wrappedReport.ts';
 
 const VLAN_ID = 0xfff;
 
@@ -55,16 +56,7 @@ export class TracePort implements Port {
     this.maxPieceLen = inner.maxPieceLen;
     this.regions = inner.regions;
     this.fds = inner.fds;
-    const { via, accelerated, mode } = inner.report;
-    this.report = {
-      via,
-      accelerated,
-      mode,
-      // Read anew: a disk may fill up after hours.
-      get reasons(): readonly string[] {
-        return [...inner.report.reasons, describeTrace(sink)];
-      },
-    };
+    this.report = wrappedReport(inner, () => describeTrace(sink));
   }
 
   /** Whether the port behind knows of somebody at its other end. */
