@@ -124,7 +124,10 @@ describe('TracePort', () => {
     assert.deepEqual(port.report.reasons, [
       'tracing to here: a line is written for each frame, which is slow',
     ]);
-    port.close();
+    mock.method(a, 'close', () => {
+      throw new Error('chunks are missing');
+    });
+    assert.throws(() => port.close(), /chunks are missing/);
     assert.equal(lines.closed, 1);
   });
 

@@ -113,10 +113,10 @@ export class TracePort implements Port {
     return this.#inner.statistics();
   }
 
-  /** Closes the port inside and the sink. Idempotent. */
+  /** Closes the sink and the port inside. Idempotent. */
   close(): void {
-    this.#inner.close();
     this.#sink.close();
+    this.#inner.close();
   }
 
   [Symbol.dispose](): void {
