@@ -81,6 +81,17 @@ export class Burst {
   }
 
   /**
+   * Says of the first `n` descriptors that nobody stamped or hashed them, for ports that have neither.
+   *
+   * @param n - descriptors, 0 to `capacity` [descriptors]
+   * @hot at most two fills
+   */
+  clearMetadata(n: number): void {
+    if (this.timestampNs !== null) this.timestampNs.fill(0, 0, n);
+    if (this.hash !== null) this.hash.fill(0, 0, n);
+  }
+
+  /**
    * Removes the first `n` descriptors and moves the rest to the front.
    *
    * The other half of `tx(burst)`, which answers how many descriptors it accepted from the front: what this

@@ -98,6 +98,7 @@ export class ClientQueue {
     this.#memory.move(addr, 0, count, ChunkOwner.fill, ChunkOwner.application);
     this.#inNext = (next + count) & 0xffff;
     burst.count = count;
+    burst.clearMetadata(count);
     const counters = this.#counters;
     counters[MemifCounter.rxFrames]! += count - continuing;
     counters[MemifCounter.rxBytes]! += bytes;

@@ -11,7 +11,7 @@ const FRAME_LEN = 1514;
 
 const rig = new QueueRig({ log2Size: 7, chunkLen: 2048, chunkCount: 1024, debug: false });
 const burst = new Burst(BURST);
-const received = new Burst(BURST);
+const received = new Burst(BURST, { timestamps: true, hashes: true });
 
 /** Sends a burst from one side, with a chain among its frames every time, and receives it on the other. */
 function pass(
@@ -57,6 +57,7 @@ const cases: AllocationCase[] = [
       'MemifRing.storeTail',
       'MemifRing.wantsInterrupt',
       'PacketMemory.check',
+      'core/Burst.clearMetadata',
     ],
     run(count: number): void {
       for (let passed = 0; passed < count; ) {

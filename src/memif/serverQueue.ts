@@ -104,6 +104,7 @@ export class ServerQueue {
       this.#inTail = (tail + count) & 0xffff;
       ring.storeTail(this.#inTail);
       burst.count = count;
+      burst.clearMetadata(count);
       this.#counters[MemifCounter.rxFrames]! += count;
       this.#counters[MemifCounter.rxBytes]! += bytes;
       return count;
@@ -234,6 +235,7 @@ export class ServerQueue {
     }
     burst.flags[count - 1] = 0;
     burst.count = count;
+    burst.clearMetadata(count);
     this.#counters[MemifCounter.rxFrames]! += 1;
     for (let i = 0; i < count; i++) this.#counters[MemifCounter.rxBytes]! += burst.len[i]!;
     return count;

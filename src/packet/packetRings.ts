@@ -120,8 +120,7 @@ export class PacketRings {
     }
     this.#rxHead = head;
     burst.count = count;
-    if (burst.timestampNs !== null) burst.timestampNs.fill(0, 0, count);
-    if (burst.hash !== null) burst.hash.fill(0, 0, count);
+    burst.clearMetadata(count);
     this.counters[PacketCounter.rxFrames]! += count;
     this.counters[PacketCounter.rxBytes]! += bytes;
     return count;

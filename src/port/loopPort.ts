@@ -107,6 +107,7 @@ export class LoopPort implements Port {
     }
     inbox.release(count);
     burst.count = count;
+    burst.clearMetadata(count);
     this.#counters[RX_FRAMES]! += frames;
     this.#counters[RX_BYTES]! += bytes;
     return count;

@@ -127,12 +127,11 @@ export class FrameFile implements Disposable {
       burst.len[count] = len;
       burst.region[count] = 0;
       burst.flags[count] = 0;
-      if (burst.timestampNs !== null) burst.timestampNs[count] = 0;
-      if (burst.hash !== null) burst.hash[count] = 0;
       bytes += len;
       count++;
     }
     burst.count = count;
+    burst.clearMetadata(count);
     counters[FrameCounter.calls]! += calls;
     counters[FrameCounter.rxFrames]! += count;
     counters[FrameCounter.rxBytes]! += bytes;

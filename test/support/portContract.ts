@@ -203,6 +203,22 @@ const cases: Readonly<Record<string, (pair: PortPair) => void>> = {
     b.recycle(received);
   },
 
+  'a burst that is used again shows no time and no hash of the frames before'({ a, b }) {
+    const burst = new Burst(4, { timestamps: true, hashes: true });
+    burst.timestampNs!.fill(12_345);
+    burst.hash!.fill(12_345);
+    sendAll(a, [udpFrame(a.mac, b.mac, 30, 1), udpFrame(a.mac, b.mac, 30, 2)]);
+    for (let received = 0; received < 2; ) {
+      assert.ok(poll(b, burst) > 0);
+      for (let i = 0; i < burst.count; i++) {
+        assert.notEqual(burst.timestampNs![i], 12_345);
+        assert.notEqual(burst.hash![i], 12_345);
+      }
+      received += burst.count;
+      b.recycle(burst);
+    }
+  },
+
   'close() can be called twice'({ a, b }) {
     a.close();
     a.close();
