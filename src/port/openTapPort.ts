@@ -2,7 +2,7 @@ import { OptionReader, type PortSpec } from './portSpec.ts';
 import { TapPort } from './tapPort.ts';
 
 /** Every option of a `tap:` spec, in the order in which an unknown one is answered. */
-const OPTIONS = ['mtu', 'up', 'address', 'neighbour', 'mac', 'chunks', 'debug'];
+const OPTIONS = ['mtu', 'txqueuelen', 'up', 'address', 'neighbour', 'mac', 'chunks', 'debug'];
 
 /**
  * Opens `tap:NAME?…`; docs/tap.md says what the options mean. Without a name the kernel gives one: `tap0`.
@@ -14,6 +14,7 @@ export function openTapPort(spec: PortSpec): TapPort {
   const chosen = {
     interface: spec.target === '' ? undefined : spec.target,
     mtu: reader.integer('mtu'),
+    txQueueLen: reader.integer('txqueuelen'),
     up: reader.flag('up'),
     addresses: reader.text('address')?.split(','),
     neighbours: reader.text('neighbour')?.split(','),

@@ -126,12 +126,20 @@ function otherEnd(mac: Uint8Array): Uint8Array {
 }
 
 /** Changes only what is not as wanted: a user for whom the interface was made may not change it. @returns how it is now */
-function setMissing(name: string, { mtu, up = true }: TapSpec): Link {
+function setMissing(name: string, { mtu, txQueueLen, up = true }: TapSpec): Link {
+  if (txQueueLen !== undefined && !(Number.isInteger(txQueueLen) && txQueueLen >= 1 && txQueueLen <= 1e6)) {
+    throw new RangeError(`Cannot set up ${name}: txQueueLen must be 1 to 1000000 frames, got ${txQueueLen}`);
+  }
   const found = link(name);
   const resize = mtu !== undefined && mtu !== found.mtu;
+  const lengthen = txQueueLen !== undefined && txQueueLen !== found.txQueueLen;
   const raise = up && !found.up;
-  if (!resize && !raise) return found;
-  setLink(name, { ...(resize ? { mtu } : {}), ...(raise ? { up } : {}) });
+  if (!resize && !lengthen && !raise) return found;
+  setLink(name, {
+    ...(resize ? { mtu } : {}),
+    ...(lengthen ? { txQueueLen } : {}),
+    ...(raise ? { up } : {}),
+  });
   return link(name);
 }
 

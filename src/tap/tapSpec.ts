@@ -4,6 +4,8 @@ export interface TapSpec {
   interface?: string;
   /** longest packet, without the Ethernet header; default as it is, 1500 for a new one [bytes] */
   mtu?: number;
+  /** frames that the kernel keeps for us, 1 or more; default as it is, 500 for a new one */
+  txQueueLen?: number;
   /** bring the interface up; default true */
   up?: boolean;
   /** addresses of the kernel's end: `10.0.0.2/24` */

@@ -177,6 +177,17 @@ describe('TapPort', () => {
     });
   });
 
+  it('has the kernel keep as many frames as it is told, and no fewer than it can', (t) => {
+    if (!requireRoot(t)) return;
+    using rig = new Rig({ chunkCount: 4096, txQueueLen: 4000 });
+    rig.receive();
+    for (let i = 0; i < 3000; i++) rig.send(10);
+    assert.equal(rig.receive().length, 3000);
+    assert.equal(rig.port.statistics().drops.rxQueueFull, 0);
+    rig.in(() => assert.equal(link('tap0').txQueueLen, 4000));
+    assert.throws(() => rig.in(() => openPort('tap:short?txqueuelen=0')), /txQueueLen must be 1 to 1000000/);
+  });
+
   it('counts what is lost, by reason', (t) => {
     if (!requireRoot(t)) return;
     using rig = new Rig({ chunkCount: 2048 });

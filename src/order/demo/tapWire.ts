@@ -6,6 +6,8 @@ import { endSpec } from './wireSpec.ts';
 const INTERFACE = 'orders';
 const KERNEL_ADDRESS = '10.77.0.1';
 const OUR_ADDRESS = '10.77.0.2';
+/** A fifth of a second at the demo's rate: on a busy host even a pinned thread may wait so long. [frames] */
+const QUEUE_LEN = 10_000;
 
 /**
  * Makes a namespace for a tap interface, which the receiver makes when it opens its end: the sender's kernel has the other.
@@ -16,7 +18,11 @@ export function tapWire(spec: PortSpec, _options: WireOptions): Wire {
   const namespace = NetworkNamespace.create();
   const netns = namespace.path;
   // Nobody at our end answers ARP: the kernel is told of us.
-  const ours = { address: `${KERNEL_ADDRESS}/24`, neighbour: OUR_ADDRESS };
+  const ours = {
+    address: `${KERNEL_ADDRESS}/24`,
+    neighbour: OUR_ADDRESS,
+    txqueuelen: `${QUEUE_LEN}`,
+  };
   return {
     receiver: {
       via: endSpec(spec, INTERFACE, ours, spec.options),

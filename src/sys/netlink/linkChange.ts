@@ -6,6 +6,7 @@ import {
   IFLA_IFNAME,
   IFLA_MTU,
   IFLA_NET_NS_FD,
+  IFLA_TXQLEN,
   ifinfomsg,
   RTM_DELLINK,
   RTM_NEWLINK,
@@ -20,6 +21,8 @@ export interface LinkChange {
   /** [bytes] */
   readonly mtu?: number;
   readonly mac?: string;
+  /** frames that wait to be sent, at most; of a tap, those that wait to be read */
+  readonly txQueueLen?: number;
   /** a new name; the interface must be down */
   readonly name?: string;
   /** the namespace to move to; addresses and routes are lost on the way */
@@ -59,6 +62,7 @@ export function linkMessage(flags: number, index: number): NetlinkMessage {
 export function describeLink(message: NetlinkMessage, change: LinkChange): void {
   if (change.name !== undefined) message.text(IFLA_IFNAME, checkLinkName(change.name));
   if (change.mtu !== undefined) message.u32(IFLA_MTU, change.mtu);
+  if (change.txQueueLen !== undefined) message.u32(IFLA_TXQLEN, change.txQueueLen);
   if (change.mac !== undefined) message.bytes(IFLA_ADDRESS, parseMac(change.mac));
   if (change.namespace !== undefined) message.u32(IFLA_NET_NS_FD, change.namespace.fd);
 }

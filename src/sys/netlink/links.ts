@@ -14,6 +14,7 @@ import {
   IFLA_NUM_RX_QUEUES,
   IFLA_NUM_TX_QUEUES,
   IFLA_PROMISCUITY,
+  IFLA_TXQLEN,
   IFLA_XDP,
   IFLA_XDP_ATTACHED,
   IFLA_XDP_DRV_PROG_ID,
@@ -49,6 +50,8 @@ export interface Link {
   readonly mac: string | undefined;
   /** [bytes] */
   readonly mtu: number;
+  /** frames that wait to be sent, at most */
+  readonly txQueueLen: number;
   /** told to be up */
   readonly up: boolean;
   /** up and with carrier; true up to a second after the carrier came */
@@ -127,6 +130,7 @@ function readLink({ body }: NetlinkReply): Link {
     index: body.getInt32(ifinfomsg.ifi_index, true),
     mac: mac && mac.length > 0 ? formatMac(mac) : undefined,
     mtu: attributes.u32(IFLA_MTU) ?? 0,
+    txQueueLen: attributes.u32(IFLA_TXQLEN) ?? 0,
     up: (flags & IFF_UP) !== 0,
     running: (flags & IFF_UP) !== 0 && (flags & IFF_RUNNING) !== 0,
     loopback: (flags & IFF_LOOPBACK) !== 0,

@@ -98,6 +98,9 @@ export const IFLA_IFNAME = 3;
 export const IFLA_MTU = 4;
 
 /** @source linux/if_link.h */
+export const IFLA_TXQLEN = 13;
+
+/** @source linux/if_link.h */
 export const IFLA_LINKINFO = 18;
 
 /** @source linux/if_link.h */
