@@ -206,7 +206,7 @@ describe('FaultPort', () => {
         });
         assert.deepEqual(outcomes[0], outcomes[1]);
       }),
-      { numRuns: RUNS / 3 },
+      { numRuns: Math.ceil(RUNS / 3) },
     );
   });
 
