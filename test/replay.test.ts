@@ -146,6 +146,16 @@ describe('a captured flow of orders', () => {
     }
   });
 
+  it('is received to its end when it cannot be captured once more, and the receiver says so', async () => {
+    const via = `pcap:${capture}?capture=${join(folder, 'short.pcapng')}`;
+    const args = [MAIN, 'receive', '--via', via, '--port', String(UDP_PORT), '--json'];
+    // The kernel refuses the write that would pass the limit, as on a full disk.
+    const limited = ['-c', 'ulimit -f 100; exec "$0" "$@"', process.execPath, ...args];
+    const { stdout, stderr } = await promisify(execFile)('sh', limited, { timeout: 60_000 });
+    assert.equal((JSON.parse(stdout) as { received: number }).received, live.received);
+    assert.match(stderr, /^capturing to .*short.pcapng ended after \d+ frames.*EFBIG/m);
+  });
+
   it('goes from capture to capture through l2fwd, with the addresses exchanged and nothing else', () => {
     const out = join(folder, 'forwarded.pcapng');
     using port = openPort(`pcap:${capture}?out=${out}`);

@@ -78,6 +78,7 @@ async function receive(flags: ReceiveFlags): Promise<void> {
     status.clear();
   }
   const drops = await receiver.stop();
+  for (const reason of receiver.lateReasons ?? []) console.error(reason);
   const { dropped: _, ...end } = receiver.read();
   if (flags.json)
     console.log(JSON.stringify({ via: report.via, accelerated: report.accelerated, ...end, drops }));

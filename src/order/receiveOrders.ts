@@ -32,6 +32,8 @@ export interface RunningReceiver extends AsyncDisposable {
   read(): ReceiverReading;
   /** Sets its counters to 0; only while nothing arrives, as between a warm-up and what is to be measured. */
   clear(): void;
+  /** What has become weaker since it was opened, a line each, as of its end: a capture that failed. Empty before. */
+  readonly lateReasons?: readonly string[];
   /** Stops it. @returns what the source lost or refused, by reason */
   stop(): Promise<Readonly<Record<string, number>>>;
 }
@@ -62,8 +64,12 @@ export async function receiveOrders(spec: ReceiveOrdersSpec): Promise<RunningRec
     });
     const program = lane.programReport as ReceiverLaneReport;
     let ended = false;
-    const failed = lane.done.then(() => {
+    let lateReasons: readonly string[] = [];
+    const failed = lane.done.then((result) => {
       ended = true;
+      lateReasons = (result as ReceiverLaneResult).reasons.filter(
+        (reason) => !program.reasons.includes(reason),
+      );
       return new Promise<never>(() => {});
     });
     // Whoever waits for `failed` or stops the receiver hears of an error; nobody else has to.
@@ -77,6 +83,9 @@ export async function receiveOrders(spec: ReceiveOrdersSpec): Promise<RunningRec
       failed,
       get ended() {
         return ended;
+      },
+      get lateReasons() {
+        return lateReasons;
       },
       read: () => page.read(),
       clear: () => page.clear(),

@@ -30,6 +30,8 @@ export interface ReceiverLaneReport extends SourceReport {
 export interface ReceiverLaneResult {
   /** what the source lost or refused, by reason */
   readonly drops: Readonly<Record<string, number>>;
+  /** reasons of the source as of its end: a capture may have failed meanwhile */
+  readonly reasons: readonly string[];
 }
 
 /** Makes the order receiver: a source, the decoder, a book, all on one lane. */
@@ -45,7 +47,7 @@ export function createLane(context: LaneContext, data: ReceiverLaneData): LanePr
       source.close();
       page.close();
     },
-    result: (): ReceiverLaneResult => ({ drops: source.drops }),
+    result: (): ReceiverLaneResult => ({ drops: source.drops, reasons: source.reasons }),
   };
 }
 
@@ -61,6 +63,7 @@ class PublishedSource implements Pollable {
   readonly fds: readonly number[];
   readonly report: ReceiverLaneReport;
   drops: Readonly<Record<string, number>> = {};
+  reasons: readonly string[] = [];
   readonly #source: Source;
   readonly #values: Float64Array;
   readonly #context: LaneContext;
@@ -94,6 +97,7 @@ class PublishedSource implements Pollable {
 
   #publish(): void {
     this.drops = this.#source.drops();
+    this.reasons = [...this.#source.report.reasons];
     this.#values[SOURCE_DROPS] = Object.values(this.drops).reduce((sum, count) => sum + count, 0);
   }
 }
