@@ -355,8 +355,40 @@ const tap: ModuleSpec = {
   },
 };
 
+const uring: ModuleSpec = {
+  name: 'uring',
+  about: 'io_uring: set-up, entries, operations, registration.',
+  headers: ['linux/io_uring.h'],
+  constants: [/^IORING_(?!OP_|REGISTER_|UNREGISTER_)/, /^IOSQE_.*(?<!_BIT)$/, /^IO_URING_/],
+  enums: ['io_uring_op', 'io_uring_register_op'],
+  structs: [
+    'io_uring_params',
+    'io_sqring_offsets',
+    'io_cqring_offsets',
+    'io_uring_sqe',
+    'io_uring_cqe',
+    'io_uring_getevents_arg',
+    'io_uring_probe',
+    'io_uring_probe_op',
+    'io_uring_buf',
+    'io_uring_buf_reg',
+    'io_uring_recvmsg_out',
+    'io_uring_napi',
+  ],
+};
+
 /** Everything that is generated. */
-export const modules: readonly ModuleSpec[] = [xdp, bpf, netlink, ethtool, socket, packet, system, tap];
+export const modules: readonly ModuleSpec[] = [
+  xdp,
+  bpf,
+  netlink,
+  ethtool,
+  socket,
+  packet,
+  system,
+  tap,
+  uring,
+];
 
 /** System calls that the C library has no function for. */
 export const syscalls: readonly string[] = [
@@ -368,4 +400,7 @@ export const syscalls: readonly string[] = [
   'io_submit',
   'io_getevents',
   'io_destroy',
+  'io_uring_setup',
+  'io_uring_enter',
+  'io_uring_register',
 ];

@@ -9,4 +9,5 @@ export * from './socket.ts';
 export * from './packet.ts';
 export * from './system.ts';
 export * from './tap.ts';
+export * from './uring.ts';
 export * from './syscalls.ts';

@@ -24,3 +24,12 @@ export const SYS_io_getevents: number = process.arch === 'arm64' ? 4 : 208;
 
 /** @source asm/unistd.h, __NR_io_destroy */
 export const SYS_io_destroy: number = process.arch === 'arm64' ? 1 : 207;
+
+/** @source asm/unistd.h, __NR_io_uring_setup */
+export const SYS_io_uring_setup: number = 425;
+
+/** @source asm/unistd.h, __NR_io_uring_enter */
+export const SYS_io_uring_enter: number = 426;
+
+/** @source asm/unistd.h, __NR_io_uring_register */
+export const SYS_io_uring_register: number = 427;
