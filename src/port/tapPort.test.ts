@@ -197,7 +197,10 @@ describe('FrameFile', () => {
 
 describe('openPort()', () => {
   it('refuses options of tap: that make no sense', () => {
-    assert.throws(() => openPort('tap:t?queues=2'), /no option "queues"; tap knows mtu, txqueuelen, up, address, /);
+    assert.throws(
+      () => openPort('tap:t?queues=2'),
+      /no option "queues"; tap knows mtu, txqueuelen, up, address, /,
+    );
     assert.throws(() => openPort('tap:t?up=yes'), /up must be true or false/);
     for (const name of ['a-name-that-is-too-long', 'ääääääää']) {
       assert.throws(() => openPort(`tap:${name}`), /want a name of 1 to 15 bytes/);
