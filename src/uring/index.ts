@@ -11,9 +11,42 @@
  * - A completion that does not fit is kept by the kernel, counted, and brought by the next submit().
  * - One thread makes a ring and drives it.
  *
- * Not here yet: the operations by name, buffers, servers.
+ * - A `prep…` function returns its entry, or -1 when the ring is full; what it names lives until the completion.
+ *
+ * Not here yet: registered buffers and files, provided buffers, servers and clients.
  *
  * References: linux/io_uring.h; io_uring(7), io_uring_setup(2), io_uring_enter(2); J. Axboe, "Efficient IO with io_uring".
  */
+export {
+  prepCancel,
+  prepCancelAll,
+  prepCancelFd,
+  prepLinkTimeout,
+  prepMsgRing,
+  prepPoll,
+  prepPollMultishot,
+  prepPollRemove,
+  prepTimeout,
+  prepTimeoutRemove,
+} from './controlOperations.ts';
+export { EntryFlags, mark, selectBuffer } from './entry.ts';
+export { prepClose, prepFsync, prepNop, prepRead, prepWrite } from './fileOperations.ts';
 export { CQE_WORDS, SQE_WORDS, Uring } from './ring.ts';
 export type { TaskRun, UringSetup } from './setup.ts';
+export {
+  prepAccept,
+  prepAcceptMultishot,
+  prepBind,
+  prepConnect,
+  prepListen,
+  prepRecv,
+  prepRecvMultishot,
+  prepRecvmsg,
+  prepRecvmsgMultishot,
+  prepSend,
+  prepSendmsg,
+  prepSendmsgZeroCopy,
+  prepSendZeroCopy,
+  prepShutdown,
+  prepSocket,
+} from './socketOperations.ts';
