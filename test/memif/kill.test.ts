@@ -16,7 +16,7 @@ import { Kept, KILLED_BURST, type KilledPeerTask } from './killedPeer.ts';
 // one that it had not taken is counted.
 
 const SOAK = process.env.BAREWIRE_SOAK === '1';
-const KILLS = SOAK ? 200 : 13;
+const KILLS = SOAK ? 60 : 13;
 /** Enough is enough, on a slow machine. */
 const TIME_BOX_MS = SOAK ? 600_000 : 4500;
 const RING = 256;
