@@ -13,10 +13,12 @@
  *
  * - A `prep…` function returns its entry, or -1 when the ring is full; what it names lives until the completion.
  *
- * Not here yet: registered buffers and files, provided buffers, servers and clients.
+ * Not here yet: registered buffers and files, direct descriptors, servers and clients.
  *
  * References: linux/io_uring.h; io_uring(7), io_uring_setup(2), io_uring_enter(2); J. Axboe, "Efficient IO with io_uring".
  */
+
+export { BufferRing, type BufferRingSpec } from './bufferRing.ts';
 export {
   prepCancel,
   prepCancelAll,
