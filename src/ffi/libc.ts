@@ -380,3 +380,18 @@ export const syscall: (
 ) => number = libc.func(
   'intptr_t syscall(long number, intptr_t a, intptr_t b, intptr_t c, intptr_t d, intptr_t e, intptr_t f)',
 );
+
+/**
+ * Registers what `memory` says with an io_uring. Returns what the kernel does, or -1.
+ *
+ * @source io_uring_register(2), which the C library has no function for
+ */
+export const ioUringRegister: (
+  number: number,
+  fd: number,
+  operation: number,
+  memory: Memory,
+  count: number,
+) => number = libc.func(
+  'intptr_t syscall(long number, intptr_t fd, uintptr_t operation, void *memory, uintptr_t count)',
+);

@@ -1,5 +1,4 @@
-import { addressOf, libc } from '../ffi/index.ts';
-import { MappedRegion, SystemError } from '../sys/index.ts';
+import { MappedRegion } from '../sys/index.ts';
 import {
   IORING_CQE_BUFFER_SHIFT,
   IORING_CQE_F_BUFFER,
@@ -7,8 +6,8 @@ import {
   IORING_UNREGISTER_PBUF_RING,
   io_uring_buf,
   io_uring_buf_reg,
-  SYS_io_uring_register,
 } from '../sys/uapi/index.ts';
+import { register, writeU64 } from './register.ts';
 import type { Uring } from './ring.ts';
 
 /** What buffers to provide. */
@@ -83,7 +82,7 @@ export class BufferRing implements Disposable {
     this.#halves = new Uint16Array(this.#slots.buffer);
     this.#owners = new Uint8Array(count);
     this.#ring = ring;
-    register(ring, IORING_REGISTER_PBUF_RING, this.#slots.ptr, count, group);
+    registerRing(ring, IORING_REGISTER_PBUF_RING, this.#slots.ptr, count, group);
     this.#held = count;
     for (let id = 0; id < count; id++) this.recycle(id);
     this.publish();
@@ -146,7 +145,7 @@ export class BufferRing implements Disposable {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    register(this.#ring, IORING_UNREGISTER_PBUF_RING, 0, 0, this.group);
+    registerRing(this.#ring, IORING_UNREGISTER_PBUF_RING, 0, 0, this.group);
     this.#slots.close();
     this.#memory.close();
   }
@@ -169,17 +168,12 @@ function checkSpec(group: number, count: number, bufferLen: number): void {
   }
 }
 
-function register(ring: Uring, operation: number, ptr: number, count: number, group: number): void {
+function registerRing(ring: Uring, operation: number, ptr: number, count: number, group: number): void {
   const request = new DataView(new ArrayBuffer(io_uring_buf_reg.sizeof));
-  request.setUint32(io_uring_buf_reg.ring_addr, ptr >>> 0, true);
-  request.setUint32(io_uring_buf_reg.ring_addr + 4, Math.floor(ptr / TWO_32), true);
+  writeU64(request, io_uring_buf_reg.ring_addr, ptr);
   request.setUint32(io_uring_buf_reg.ring_entries, count, true);
   request.setUint16(io_uring_buf_reg.bgid, group, true);
-  if (libc.syscall(SYS_io_uring_register, ring.fd, operation, addressOf(request), 1, 0, 0) >= 0) return;
-  throw new SystemError('Cannot register buffers of', {
-    syscall: 'io_uring_register',
-    subject: `group ${group}`,
-  });
+  register(ring, `buffer group ${group}`, operation, request, 1);
 }
 
 // Cold on purpose: a throw inside a hot function would keep it from being inlined.

@@ -13,7 +13,7 @@
  *
  * - A `prep…` function returns its entry, or -1 when the ring is full; what it names lives until the completion.
  *
- * Not here yet: registered buffers and files, direct descriptors, servers and clients.
+ * Not here yet: direct descriptors, servers and clients.
  *
  * References: linux/io_uring.h; io_uring(7), io_uring_setup(2), io_uring_enter(2); J. Axboe, "Efficient IO with io_uring".
  */
@@ -33,6 +33,18 @@ export {
 } from './controlOperations.ts';
 export { EntryFlags, mark, selectBuffer } from './entry.ts';
 export { prepClose, prepFsync, prepNop, prepRead, prepWrite } from './fileOperations.ts';
+export {
+  type RegisteredBuffer,
+  registerBuffers,
+  registerEventfd,
+  registerFiles,
+  registerNapi,
+  replaceFile,
+  supportedOperations,
+  type UringNapi,
+  unregisterBuffers,
+  unregisterFiles,
+} from './registration.ts';
 export { CQE_WORDS, SQE_WORDS, Uring } from './ring.ts';
 export type { TaskRun, UringSetup } from './setup.ts';
 export {
