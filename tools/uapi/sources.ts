@@ -56,7 +56,8 @@ export function constantsOf(module: ModuleSpec, btf: Btf): Constant[] {
     const values = btf.enum(name);
     if (!values) throw new Error(`Cannot describe enum ${name}: this kernel has none of that name`);
     for (const [key, value] of values) {
-      if (!key.startsWith('__') && !key.startsWith('MAX_')) put(key, value, `enum ${name}`);
+      // How many there are is another number in every kernel.
+      if (!/^__|^MAX_|_LAST$/.test(key)) put(key, value, `enum ${name}`);
     }
   }
   for (const [name, value] of Object.entries(module.newer ?? {})) put(name, value, 'Linux');

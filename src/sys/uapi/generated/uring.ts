@@ -457,9 +457,6 @@ export const IORING_OP_WRITEV_FIXED = 61;
 /** @source enum io_uring_op */
 export const IORING_OP_PIPE = 62;
 
-/** @source enum io_uring_op */
-export const IORING_OP_LAST = 63;
-
 /** @source enum io_uring_register_op */
 export const IORING_REGISTER_BUFFERS = 0;
 
@@ -567,9 +564,6 @@ export const IORING_REGISTER_MEM_REGION = 34;
 
 /** @source enum io_uring_register_op */
 export const IORING_REGISTER_QUERY = 35;
-
-/** @source enum io_uring_register_op */
-export const IORING_REGISTER_LAST = 36;
 
 /** @source enum io_uring_register_op */
 export const IORING_REGISTER_USE_REGISTERED_RING = 2147483648;
