@@ -5,7 +5,7 @@ import type { PacketMemory } from './packetMemory.ts';
 import { QueueRig } from './queueRig.case.ts';
 import type { ServerQueue } from './serverQueue.ts';
 
-const BURST = 64;
+const BURST = 32;
 /** Long frames, so that the counters of bytes pass 2^31. */
 const FRAME_LEN = 1514;
 
