@@ -1,5 +1,5 @@
 import { type Burst, Histogram } from '../../src/core/index.ts';
-import type { Port, PortReport, PortStatistics, Region } from '../../src/port/index.ts';
+import { type Port, WrappedPort } from '../../src/port/index.ts';
 import { nowNs } from '../../src/sys/index.ts';
 
 /** From when until when measurements count, in shared memory: two times, Infinity while there is none. [monotonic ns] */
@@ -47,72 +47,29 @@ export class GatewayStamps {
 }
 
 /** A port of a gateway, with the gateway's stamps: it tells them what passes. */
-export class StampedPort implements Port {
-  readonly spec: string;
-  readonly report: PortReport;
-  readonly mac: Uint8Array;
-  readonly mtu: number;
-  readonly maxPieceLen: number;
-  readonly regions: readonly Region[];
-  readonly fds: readonly number[];
-  readonly #inner: Port;
+export class StampedPort extends WrappedPort {
   readonly #stamps: GatewayStamps;
 
   /** Stands around `inner`, and owns it. */
   constructor(inner: Port, stamps: GatewayStamps) {
-    this.spec = inner.spec;
-    this.report = inner.report;
-    this.mac = inner.mac;
-    this.mtu = inner.mtu;
-    this.maxPieceLen = inner.maxPieceLen;
-    this.regions = inner.regions;
-    this.fds = inner.fds;
-    this.#inner = inner;
+    super(inner);
     this.#stamps = stamps;
   }
 
-  get connected(): boolean {
-    return this.#inner.connected !== false;
-  }
-
-  rx(burst: Burst): number {
-    const count = this.#inner.rx(burst);
+  override rx(burst: Burst): number {
+    const count = super.rx(burst);
     if (count > 0) this.#stamps.received(count);
     return count;
   }
 
-  alloc(burst: Burst, count: number): number {
-    return this.#inner.alloc(burst, count);
-  }
-
-  tx(burst: Burst): number {
-    const count = this.#inner.tx(burst);
+  override tx(burst: Burst): number {
+    const count = super.tx(burst);
     if (count > 0) this.#stamps.sent();
     return count;
   }
 
-  flush(): void {
-    this.#inner.flush();
+  override flush(): void {
+    super.flush();
     this.#stamps.flushed();
-  }
-
-  recycle(burst: Burst): void {
-    this.#inner.recycle(burst);
-  }
-
-  arm(): boolean {
-    return this.#inner.arm();
-  }
-
-  statistics(): PortStatistics {
-    return this.#inner.statistics();
-  }
-
-  close(): void {
-    this.#inner.close();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
   }
 }

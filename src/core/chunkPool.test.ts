@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { Burst } from './burst.ts';
 import type { ChunkCounts } from './chunkLedger.ts';
 import { ChunkOwner } from './chunkLedger.ts';
 import { ChunkPool } from './chunkPool.ts';
@@ -147,4 +148,20 @@ test('chunks are conserved in any order of operations, illegal ones included', (
     }
   });
   fc.assert(property, { numRuns: NUM_RUNS });
+});
+
+test('allocInto() appends frames behind those that are there, as far as chunks and room go', () => {
+  const pool = new ChunkPool({ count: 5, chunkLen: 2048 });
+  const burst = new Burst(4);
+  burst.count = 1;
+  burst.len.fill(77);
+  burst.flags.fill(7);
+  assert.equal(pool.allocInto(burst, 2, 3, 100), 2);
+  assert.deepEqual([...burst.addr.subarray(1, 3)], [100, 2148]);
+  assert.deepEqual([...burst.len.subarray(0, 3)], [77, 0, 0]);
+  assert.deepEqual([...burst.region.subarray(0, 3)], [0, 3, 3]);
+  assert.deepEqual([...burst.flags.subarray(0, 3)], [7, 0, 0]);
+  assert.equal(pool.allocInto(burst, 5, 3, 100), 1, 'the burst has room for one more');
+  assert.equal(burst.count, 4);
+  assert.equal(pool.allocInto(new Burst(4), 4, 0, 0), 2, 'the pool has two more');
 });

@@ -1,3 +1,4 @@
+import type { Burst } from './burst.ts';
 import type { ChunkLayout } from './chunkLedger.ts';
 import { ChunkLedger, ChunkOwner } from './chunkLedger.ts';
 
@@ -96,6 +97,31 @@ export class ChunkPool {
     if (this.ledger !== null) {
       for (let i = 0; i < taken; i++) this.ledger.move(to[at + i]!, ChunkOwner.free, ChunkOwner.application);
     }
+    return taken;
+  }
+
+  /**
+   * Appends up to `count` frames to `burst`, each in a chunk of its own and of length 0 until it is written.
+   *
+   * @param region - of the pool, for the descriptors
+   * @param headroom - from the start of a chunk to that of its frame [bytes]
+   * @returns frames appended, fewer when chunks or room in the burst run out [descriptors]
+   * @hot
+   */
+  allocInto(burst: Burst, count: number, region: number, headroom: number): number {
+    const first = burst.count;
+    const addr = burst.addr;
+    const taken = this.takeInto(addr, first, Math.min(count, burst.capacity - first));
+    const len = burst.len;
+    const regions = burst.region;
+    const flags = burst.flags;
+    for (let i = first; i < first + taken; i++) {
+      addr[i]! += headroom;
+      len[i] = 0;
+      regions[i] = region;
+      flags[i] = 0;
+    }
+    burst.count = first + taken;
     return taken;
   }
 

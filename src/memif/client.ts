@@ -1,6 +1,6 @@
 import { errnoName, MAX_REGION_LEN, SystemError, UnixSocket } from '../sys/index.ts';
 import { ClientHandshake, type ClientHandshakeSpec } from './clientHandshake.ts';
-import { Endpoint, type EndpointSpec, Ready } from './endpoint.ts';
+import { checkRange, Endpoint, type EndpointSpec, Ready } from './endpoint.ts';
 import { LentMemory, type SharedPackets } from './lentMemory.ts';
 import { encodeSecret } from './protocol.ts';
 import { MAX_LOG2_RING_SIZE } from './ring.ts';
@@ -36,9 +36,9 @@ export class MemifClient extends Endpoint {
   /** Tries to connect at once. @throws RangeError when a value is out of bounds; SystemError when descriptors have run out */
   constructor(spec: MemifClientSpec) {
     const { queues = 1, log2RingSize = 10, packetMemory, id = 0, secret, name = 'barewire' } = spec;
-    checkRange('queues', queues, MAX_QUEUES);
-    checkRange('log2RingSize', log2RingSize, MAX_LOG2_RING_SIZE);
-    checkRange('packetMemory.len', packetMemory.len, MAX_REGION_LEN);
+    checkRange('client', 'queues', queues, MAX_QUEUES);
+    checkRange('client', 'log2RingSize', log2RingSize, MAX_LOG2_RING_SIZE);
+    checkRange('client', 'packetMemory.len', packetMemory.len, MAX_REGION_LEN);
     const hidden = secret === undefined ? undefined : encodeSecret(secret);
     super(spec);
     this.#packets = packetMemory;
@@ -133,9 +133,4 @@ function advance(session: Session): boolean {
     session.disconnect(`no memory: ${error.code}`);
     return true;
   }
-}
-
-function checkRange(what: string, value: number, most: number): void {
-  if (Number.isInteger(value) && value >= 1 && value <= most) return;
-  throw new RangeError(`Cannot open memif client: ${what} must be 1 to ${most}, got ${value}`);
 }

@@ -163,3 +163,9 @@ export abstract class Endpoint implements MemifEndpoint {
     ended.close();
   }
 }
+
+/** Refuses a number of a spec that is not from 1 to `most`. @throws RangeError */
+export function checkRange(role: MemifEndpoint['role'], what: string, value: number, most: number): void {
+  if (Number.isInteger(value) && value >= 1 && value <= most) return;
+  throw new RangeError(`Cannot open memif ${role}: ${what} must be 1 to ${most}, got ${value}`);
+}

@@ -184,15 +184,7 @@ export class MemifInterface implements Disposable {
   alloc(burst: Burst, count: number): number {
     const pool = this.memory.pool;
     if (pool.free < count) this.#reap();
-    const first = burst.count;
-    const taken = pool.takeInto(burst.addr, first, Math.min(count, burst.capacity - first));
-    for (let i = first; i < first + taken; i++) {
-      burst.len[i] = 0;
-      burst.region[i] = 0;
-      burst.flags[i] = 0;
-    }
-    burst.count = first + taken;
-    return taken;
+    return pool.allocInto(burst, count, 0, 0);
   }
 
   /**

@@ -1,5 +1,5 @@
 import { MAX_REGION_LEN, nowNs, UnixListener } from '../sys/index.ts';
-import { Endpoint, type EndpointSpec, Ready } from './endpoint.ts';
+import { checkRange, Endpoint, type EndpointSpec, Ready } from './endpoint.ts';
 import { PeerMemory, type PeerMemorySpec } from './peerMemory.ts';
 import { encodeSecret } from './protocol.ts';
 import { ServerHandshake, type ServerHandshakeSpec } from './serverHandshake.ts';
@@ -48,9 +48,9 @@ export class MemifServer extends Endpoint {
   constructor(spec: MemifServerSpec) {
     const { path, mode, id = 0, secret, name = 'barewire', trustPeer = false } = spec;
     const { maxQueues = 8, maxRegions = 16, maxMemoryLen = MAX_REGION_LEN } = spec;
-    checkRange('maxQueues', maxQueues, 256);
-    checkRange('maxRegions', maxRegions, 256);
-    checkRange('maxMemoryLen', maxMemoryLen, 2 ** 40);
+    checkRange('server', 'maxQueues', maxQueues, 256);
+    checkRange('server', 'maxRegions', maxRegions, 256);
+    checkRange('server', 'maxMemoryLen', maxMemoryLen, 2 ** 40);
     const hidden = secret === undefined ? undefined : encodeSecret(secret);
     super(spec);
     this.#spec = { application: 'barewire', interfaceName: name, id, secret: hidden, maxQueues, maxRegions };
@@ -148,9 +148,4 @@ export class MemifServer extends Endpoint {
     if (next) this.timer.arm(next.deadlineNs - nowNs());
     else this.timer.disarm();
   }
-}
-
-function checkRange(what: string, value: number, most: number): void {
-  if (Number.isInteger(value) && value >= 1 && value <= most) return;
-  throw new RangeError(`Cannot open memif server: ${what} must be 1 to ${most}, got ${value}`);
 }

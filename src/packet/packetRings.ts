@@ -133,17 +133,7 @@ export class PacketRings {
    * @hot
    */
   alloc(burst: Burst, count: number): number {
-    const first = burst.count;
-    const taken = this.pool.takeInto(burst.addr, first, Math.min(count, burst.capacity - first));
-    const offset = TX_OFFSET + this.layout.headroom;
-    for (let i = first; i < first + taken; i++) {
-      burst.addr[i]! += offset;
-      burst.len[i] = 0;
-      burst.region[i] = 0;
-      burst.flags[i] = 0;
-    }
-    burst.count = first + taken;
-    return taken;
+    return this.pool.allocInto(burst, count, 0, TX_OFFSET + this.layout.headroom);
   }
 
   /**

@@ -15,10 +15,10 @@ const cases: AllocationCase[] = [
     name: 'frames captured both ways, of which the wire takes half; a chain and a tag among them',
     covers: [
       'CapturePort.rx',
-      'CapturePort.alloc',
       'CapturePort.tx',
       'CapturePort.flush',
-      'CapturePort.recycle',
+      'WrappedPort.alloc',
+      'WrappedPort.recycle',
       'CaptureFile.stage',
       'CaptureFile.commit',
       'CaptureFile.write',

@@ -1,9 +1,9 @@
 import type { Burst } from '../core/index.ts';
 import { CaptureDirection } from '../wire/index.ts';
 import { CaptureFile } from './captureFile.ts';
-import type { Port, PortReport, PortStatistics, Region } from './port.ts';
+import type { Port, PortStatistics } from './port.ts';
 import type { PortSpec } from './portSpec.ts';
-import { wrappedReport } from './wrappedReport.ts';
+import { WrappedPort } from './wrappedPort.ts';
 
 /** How a {@link CapturePort} captures. */
 export interface CaptureSpec {
@@ -34,15 +34,7 @@ const EMPTY_POLLS_MASK = 0xffff;
  * while nothing arrives. When it cannot be written any more, the port goes on without and loses nothing: `notCaptured`
  * counts the frames that passed unrecorded, and the report has the reason.
  */
-export class CapturePort implements Port {
-  readonly spec: string;
-  readonly report: PortReport;
-  readonly mac: Uint8Array;
-  readonly mtu: number;
-  readonly maxPieceLen: number;
-  readonly regions: readonly Region[];
-  readonly fds: readonly number[];
-  readonly #inner: Port;
+export class CapturePort extends WrappedPort {
   readonly #file: CaptureFile;
   /** frames that tx() did not even offer, as the buffer could not hold them with the others of their burst */
   readonly #held = new Float64Array(1);
@@ -51,31 +43,14 @@ export class CapturePort implements Port {
   /** Creates the file. @throws RangeError, SystemError as {@link CaptureFile} */
   constructor(inner: Port, spec: CaptureSpec) {
     const file = new CaptureFile({ ...spec, interfaceName: inner.spec });
-    this.spec = inner.spec;
-    this.mac = inner.mac;
-    this.mtu = inner.mtu;
-    this.maxPieceLen = inner.maxPieceLen;
-    this.regions = inner.regions;
-    this.fds = inner.fds;
-    this.#inner = inner;
+    super(inner, () => describeCapture(file));
     this.#file = file;
-    this.report = wrappedReport(inner, () => describeCapture(file));
-  }
-
-  /** Whether the port behind knows of somebody at its other end. */
-  get connected(): boolean {
-    return this.#inner.connected ?? true;
-  }
-
-  /** Whether the inner port is at its end. */
-  get ended(): boolean {
-    return this.#inner.ended ?? false;
   }
 
   /** Receives, and captures what there was. @hot */
-  rx(burst: Burst): number {
+  override rx(burst: Burst): number {
     const file = this.#file;
-    const count = this.#inner.rx(burst);
+    const count = this.inner.rx(burst);
     if (count === 0) {
       this.#emptyPolls = (this.#emptyPolls + 1) & EMPTY_POLLS_MASK;
       if (this.#emptyPolls === 0) file.write();
@@ -88,11 +63,6 @@ export class CapturePort implements Port {
     return count;
   }
 
-  /** Takes frames of the inner port. @hot */
-  alloc(burst: Burst, count: number): number {
-    return this.#inner.alloc(burst, count);
-  }
-
   /**
    * Captures the frames, sends them, and takes back from the capture what was not accepted.
    *
@@ -101,11 +71,11 @@ export class CapturePort implements Port {
    *
    * @hot
    */
-  tx(burst: Burst): number {
+  override tx(burst: Burst): number {
     const file = this.#file;
     const count = burst.count;
     const staged = file.stage(burst, 0, this.regions, CaptureDirection.outbound);
-    const accepted = staged === count ? this.#inner.tx(burst) : this.#sendPart(burst, staged);
+    const accepted = staged === count ? this.inner.tx(burst) : this.#sendPart(burst, staged);
     file.commit(burst, 0, accepted);
     return accepted;
   }
@@ -115,7 +85,7 @@ export class CapturePort implements Port {
     const all = burst.count;
     burst.count = count;
     try {
-      const accepted = this.#inner.tx(burst);
+      const accepted = this.inner.tx(burst);
       this.#held[0]! += all - count;
       return accepted;
     } finally {
@@ -124,37 +94,28 @@ export class CapturePort implements Port {
   }
 
   /** Has queued frames sent, then the capture written. @hot */
-  flush(): void {
-    this.#inner.flush();
+  override flush(): void {
+    this.inner.flush();
     this.#file.write();
-  }
-
-  /** Returns chunks to the inner port. @hot */
-  recycle(burst: Burst): void {
-    this.#inner.recycle(burst);
   }
 
   /** Writes the capture, then asks the inner port. */
-  arm(): boolean {
+  override arm(): boolean {
     this.#file.write();
-    return this.#inner.arm();
+    return this.inner.arm();
   }
 
   /** The inner port's, and what became of the capture: a frame that is not recorded is not lost. */
-  statistics(): CaptureStatistics {
-    const inner = this.#inner.statistics();
+  override statistics(): CaptureStatistics {
+    const inner = this.inner.statistics();
     const { captured, dropped: notCaptured } = this.#file;
     return { ...inner, txRefused: inner.txRefused + this.#held[0]!, captured, notCaptured };
   }
 
   /** Finishes the file and closes the port. Idempotent. */
-  close(): void {
+  override close(): void {
     this.#file.close();
-    this.#inner.close();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
+    this.inner.close();
   }
 }
 

@@ -3,6 +3,8 @@ import { Burst, FrameFlags } from '../core/index.ts';
 import { FaultPort } from './faultPort.ts';
 import type { FaultSpec } from './faultSpec.ts';
 import { LoopPort } from './loopPort.ts';
+import type { Port } from './port.ts';
+import { WrappedPort } from './wrappedPort.ts';
 
 const BURST = 32;
 const FRAME_LEN = 60;
@@ -18,15 +20,15 @@ const everything: FaultSpec = {
 
 /** Frames there through faults on both ends, a chain among them, and some looks at an empty wire. */
 class Wire {
-  readonly #near: FaultPort;
-  readonly #far: FaultPort;
+  readonly #near: Port;
+  readonly #far: Port;
   readonly #out = new Burst(BURST);
   readonly #in = new Burst(BURST);
 
-  constructor(spec: FaultSpec) {
+  constructor(wrap: (port: Port) => Port) {
     const [a, b] = LoopPort.pair({ ringSize: 64 });
-    this.#near = new FaultPort(a, spec);
-    this.#far = new FaultPort(b, spec);
+    this.#near = wrap(a);
+    this.#far = wrap(b);
   }
 
   run(count: number): void {
@@ -50,10 +52,12 @@ class Wire {
   }
 }
 
-const faulty = new Wire(everything);
-const faultless = new Wire({});
+const faulty = new Wire((port) => new FaultPort(port, everything));
+const faultless = new Wire((port) => new FaultPort(port, {}));
+const plain = new Wire((port) => new WrappedPort(port));
 
-const methods = ['rx', 'alloc', 'tx', 'flush', 'recycle'].map((name) => `FaultPort.${name}`);
+const methods = ['rx', 'tx', 'flush'].map((name) => `FaultPort.${name}`);
+const wrapped = ['rx', 'alloc', 'tx', 'flush', 'recycle'].map((name) => `WrappedPort.${name}`);
 const line = ['hasRoom', 'admit', 'copyDue', 'release'].map((name) => `FaultLine.${name}`);
 
 const cases: AllocationCase[] = [
@@ -66,6 +70,11 @@ const cases: AllocationCase[] = [
     name: 'frames through no fault',
     covers: methods,
     run: (count: number) => faultless.run(count),
+  },
+  {
+    name: 'frames through a wrapper that does nothing',
+    covers: wrapped,
+    run: (count: number) => plain.run(count),
   },
 ];
 export default cases;

@@ -2,8 +2,8 @@ import { Burst, FrameFlags } from '../core/index.ts';
 import { nowNs } from '../sys/index.ts';
 import { FaultCounter, FaultLine } from './faultLine.ts';
 import { checkFaultSpec, describeFaults, type FaultSpec, parseFaultSpec } from './faultSpec.ts';
-import type { Port, PortReport, PortStatistics, Region } from './port.ts';
-import { wrappedReport } from './wrappedReport.ts';
+import type { Port, PortStatistics } from './port.ts';
+import { WrappedPort } from './wrappedPort.ts';
 
 /** Descriptors handed to or taken from the port inside, at once. */
 const BURST = 256;
@@ -38,15 +38,7 @@ export interface FaultCounts {
  * port is called, by rx() and flush() too; while there are any, arm() says that nobody may sleep. What is sent is
  * accepted a burst ahead of the port inside.
  */
-export class FaultPort implements Port {
-  readonly spec: string;
-  readonly report: PortReport;
-  readonly mac: Uint8Array;
-  readonly mtu: number;
-  readonly maxPieceLen: number;
-  readonly regions: readonly Region[];
-  readonly fds: readonly number[];
-  readonly #inner: Port;
+export class FaultPort extends WrappedPort {
   readonly #rx: FaultLine | null;
   readonly #tx: FaultLine | null;
   readonly #incoming = new Burst(BURST, { timestamps: true, hashes: true });
@@ -64,38 +56,26 @@ export class FaultPort implements Port {
    */
   constructor(inner: Port, spec: FaultSpec, now: () => number = nowNs) {
     checkFaultSpec(spec);
+    const reason = `faults are injected: ${describeFaults(spec)}`;
+    super(inner, () => reason);
     const { loss = 0, duplicate = 0, reorder = 0, corrupt = 0, delayNs = 0, on = 'both' } = spec;
     const any = loss + duplicate + reorder + corrupt + delayNs > 0;
-    this.#inner = inner;
     this.#rx = any && on !== 'tx' ? new FaultLine(inner, spec, RX, now) : null;
     this.#tx = any && on !== 'rx' ? new FaultLine(inner, spec, TX, now) : null;
-    this.spec = inner.spec;
-    this.mac = inner.mac;
-    this.mtu = inner.mtu;
-    this.maxPieceLen = inner.maxPieceLen;
-    this.regions = inner.regions;
-    this.fds = inner.fds;
-    const reason = `faults are injected: ${describeFaults(spec)}`;
-    this.report = wrappedReport(inner, () => reason);
-  }
-
-  /** Whether the port behind knows of somebody at its other end. */
-  get connected(): boolean {
-    return this.#inner.connected ?? true;
   }
 
   /** Whether the port inside is at its end, and nothing that it received is held. */
-  get ended(): boolean {
-    return (this.#inner.ended ?? false) && (this.#rx?.held ?? 0) === 0;
+  override get ended(): boolean {
+    return (this.inner.ended ?? false) && (this.#rx?.held ?? 0) === 0;
   }
 
   /** Takes what the port inside has received, and what was held long enough. @hot */
-  rx(burst: Burst): number {
+  override rx(burst: Burst): number {
     if (this.#tx !== null) this.#sendHeld(this.#tx);
     const line = this.#rx;
-    if (line === null) return this.#inner.rx(burst);
+    if (line === null) return this.inner.rx(burst);
     const incoming = this.#incoming;
-    if (line.hasRoom(incoming.capacity) && this.#inner.rx(incoming) > 0) line.admit(incoming);
+    if (line.hasRoom(incoming.capacity) && this.inner.rx(incoming) > 0) line.admit(incoming);
     burst.count = 0;
     const count = line.copyDue(burst);
     line.release(count);
@@ -103,15 +83,10 @@ export class FaultPort implements Port {
     return count;
   }
 
-  /** Takes free chunks of the port inside. @hot */
-  alloc(burst: Burst, count: number): number {
-    return this.#inner.alloc(burst, count);
-  }
-
   /** Accepts whole frames unless the port inside still refuses earlier ones, and decides what becomes of each. @hot */
-  tx(burst: Burst): number {
+  override tx(burst: Burst): number {
     const line = this.#tx;
-    if (line === null) return this.#inner.tx(burst);
+    if (line === null) return this.inner.tx(burst);
     const accepted = this.#pump(line) ? line.admit(burst) : 0;
     this.#count(burst, accepted, TX_FRAMES, TX_BYTES);
     this.#counters[TX_REFUSED]! += burst.count - accepted;
@@ -120,27 +95,22 @@ export class FaultPort implements Port {
   }
 
   /** Has sent what is due, and the port inside send it. @throws what sending held frames threw @hot */
-  flush(): void {
+  override flush(): void {
     if (this.#tx !== null) this.#pump(this.#tx);
-    this.#inner.flush();
+    this.inner.flush();
     if (this.#failure !== undefined) this.#throwFailure();
   }
 
-  /** Gives chunks back to the port inside. @hot */
-  recycle(burst: Burst): void {
-    this.#inner.recycle(burst);
-  }
-
   /** As the port inside says; false while frames are held, which no descriptor tells of. */
-  arm(): boolean {
+  override arm(): boolean {
     if (this.#tx !== null) this.#sendHeld(this.#tx);
-    const idle = this.#inner.arm();
+    const idle = this.inner.arm();
     return idle && (this.#rx?.held ?? 0) + (this.#tx?.held ?? 0) === 0;
   }
 
   /** What the caller received and sent; drops are those of the port inside, and of the faults. */
-  statistics(): PortStatistics {
-    const inner = this.#inner.statistics();
+  override statistics(): PortStatistics {
+    const inner = this.inner.statistics();
     const counters = this.#counters;
     const received = { rxFrames: counters[RX_FRAMES]!, rxBytes: counters[RX_BYTES]! };
     const sent = {
@@ -168,23 +138,19 @@ export class FaultPort implements Port {
   }
 
   /** Gives held frames back and closes the port inside. Idempotent. */
-  close(): void {
+  override close(): void {
     if (!this.#open) return;
     this.#open = false;
     this.#rx?.close();
     this.#tx?.close();
-    this.#inner.close();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
+    this.inner.close();
   }
 
   /** Sends what is due and has it sent, where no flush() of the caller need follow. */
   #sendHeld(line: FaultLine): void {
     const { held } = line;
     if (held === 0) return;
-    if (!this.#pump(line) || line.held < held) this.#inner.flush();
+    if (!this.#pump(line) || line.held < held) this.inner.flush();
   }
 
   /** Queues what is due for sending. @returns whether the port inside took all of it */
@@ -201,7 +167,7 @@ export class FaultPort implements Port {
 
   #send(line: FaultLine): number {
     try {
-      return this.#inner.tx(this.#outgoing);
+      return this.inner.tx(this.#outgoing);
     } catch (error) {
       // NB: the frame has been the port's since tx() accepted it: nobody else could ever take it away.
       line.discard(FaultCounter.unsendable);

@@ -28,4 +28,5 @@ export { OptionReader, type PortSpec, parsePortSpec } from './portSpec.ts';
 export { TapPort, type TapPortSpec } from './tapPort.ts';
 export { TracePort, type TraceSink } from './tracePort.ts';
 export { PortWatch, type PortWatchEvents, type WatchPortOptions, watchPort } from './watchPort.ts';
+export { WrappedPort } from './wrappedPort.ts';
 export { XdpPort } from './xdpPort.ts';

@@ -13,7 +13,14 @@ const received = new Burst(BURST);
 const cases: AllocationCase[] = [
   {
     name: 'frames there, to an end that lags behind; a chain among them',
-    covers: ['LoopPort.alloc', 'LoopPort.tx', 'LoopPort.flush', 'LoopPort.rx', 'LoopPort.recycle'],
+    covers: [
+      'LoopPort.alloc',
+      'LoopPort.tx',
+      'LoopPort.flush',
+      'LoopPort.rx',
+      'LoopPort.recycle',
+      'core/ChunkPool.allocInto',
+    ],
     run(count: number): void {
       let arrived = 0;
       while (arrived < count) {

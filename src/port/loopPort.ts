@@ -115,17 +115,7 @@ export class LoopPort implements Port {
 
   /** Takes free chunks of this end. @hot */
   alloc(burst: Burst, count: number): number {
-    const first = burst.count;
-    const wanted = Math.min(count, burst.capacity - first);
-    const taken = this.#ends[this.#index]!.pool.takeInto(burst.addr, first, wanted);
-    for (let i = first; i < first + taken; i++) {
-      burst.addr[i]! += HEADROOM;
-      burst.len[i] = 0;
-      burst.region[i] = this.#index;
-      burst.flags[i] = 0;
-    }
-    burst.count = first + taken;
-    return taken;
+    return this.#ends[this.#index]!.pool.allocInto(burst, count, this.#index, HEADROOM);
   }
 
   /** Hands whole frames to the other end, as long as its ring has room. @hot */

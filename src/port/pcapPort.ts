@@ -168,16 +168,7 @@ export class PcapPort implements Port {
 
   /** Takes free chunks. @hot */
   alloc(burst: Burst, count: number): number {
-    const first = burst.count;
-    const taken = this.pool.takeInto(burst.addr, first, Math.min(count, burst.capacity - first));
-    for (let i = first; i < first + taken; i++) {
-      burst.addr[i]! += HEADROOM;
-      burst.len[i] = 0;
-      burst.region[i] = 0;
-      burst.flags[i] = 0;
-    }
-    burst.count = first + taken;
-    return taken;
+    return this.pool.allocInto(burst, count, 0, HEADROOM);
   }
 
   /** Takes all whole frames: into the file to write, or away, which `noOutput` counts. @hot */

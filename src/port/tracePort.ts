@@ -1,9 +1,9 @@
 import { type Burst, FrameFlags } from '../core/index.ts';
 import { nowNs } from '../sys/index.ts';
-import type { Port, PortReport, PortStatistics, Region } from './port.ts';
+import type { Port } from './port.ts';
 import { describeFrame } from './tracePortLine.ts';
 import { TraceOutput } from './tracePortOutput.ts';
-import { wrappedReport } from './wrappedReport.ts';
+import { WrappedPort } from './wrappedPort.ts';
 
 const VLAN_ID = 0xfff;
 
@@ -29,15 +29,7 @@ export interface TraceSink {
  * 5213.000017 rx    67 10.9.0.1:40000 > 10.9.0.2:9000 udp 25 | 00 00 00 01 00 00 00 00
  * ```
  */
-export class TracePort implements Port {
-  readonly spec: string;
-  readonly report: PortReport;
-  readonly mac: Uint8Array;
-  readonly mtu: number;
-  readonly maxPieceLen: number;
-  readonly regions: readonly Region[];
-  readonly fds: readonly number[];
-  readonly #inner: Port;
+export class TracePort extends WrappedPort {
   readonly #sink: TraceSink;
   readonly #now: () => number;
 
@@ -47,80 +39,34 @@ export class TracePort implements Port {
    * @param now - the clock of the lines [monotonic ns]
    */
   constructor(inner: Port, sink: TraceSink, now: () => number = nowNs) {
-    this.#inner = inner;
+    super(inner, () => describeTrace(sink));
     this.#sink = sink;
     this.#now = now;
-    this.spec = inner.spec;
-    this.mac = inner.mac;
-    this.mtu = inner.mtu;
-    this.maxPieceLen = inner.maxPieceLen;
-    this.regions = inner.regions;
-    this.fds = inner.fds;
-    this.report = wrappedReport(inner, () => describeTrace(sink));
-  }
-
-  /** Whether the port behind knows of somebody at its other end. */
-  get connected(): boolean {
-    return this.#inner.connected ?? true;
-  }
-
-  /** Whether the port inside is at its end. */
-  get ended(): boolean {
-    return this.#inner.ended ?? false;
   }
 
   /** Receives, and writes a line for each frame. */
-  rx(burst: Burst): number {
-    const count = this.#inner.rx(burst);
+  override rx(burst: Burst): number {
+    const count = this.inner.rx(burst);
     if (count > 0) this.#sink.write(this.#describe(burst, 'rx').join(''));
     return count;
   }
 
-  /** Takes free chunks of the port inside. */
-  alloc(burst: Burst, count: number): number {
-    return this.#inner.alloc(burst, count);
-  }
-
   /** Sends, and writes a line for each frame that was accepted. */
-  tx(burst: Burst): number {
-    if (burst.count === 0) return this.#inner.tx(burst);
+  override tx(burst: Burst): number {
+    if (burst.count === 0) return this.inner.tx(burst);
     // Described before: a frame that was sent is no longer ours to read.
     const lines = this.#describe(burst, 'tx');
-    const accepted = this.#inner.tx(burst);
+    const accepted = this.inner.tx(burst);
     let frames = 0;
     for (let i = 0; i < accepted; i++) if (isLast(burst, i)) frames++;
     if (frames > 0) this.#sink.write(lines.slice(0, frames).join(''));
     return accepted;
   }
 
-  /** Has queued frames sent. */
-  flush(): void {
-    this.#inner.flush();
-  }
-
-  /** Gives chunks back to the port inside. */
-  recycle(burst: Burst): void {
-    this.#inner.recycle(burst);
-  }
-
-  /** As the port inside says. */
-  arm(): boolean {
-    return this.#inner.arm();
-  }
-
-  /** What the port inside counted. */
-  statistics(): PortStatistics {
-    return this.#inner.statistics();
-  }
-
   /** Closes the sink and the port inside. Idempotent. */
-  close(): void {
+  override close(): void {
     this.#sink.close();
-    this.#inner.close();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
+    this.inner.close();
   }
 
   /** A line for each frame of a burst. */

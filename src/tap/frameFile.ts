@@ -141,15 +141,7 @@ export class FrameFile implements Disposable {
 
   /** Takes free chunks. @hot */
   alloc(burst: Burst, count: number): number {
-    const first = burst.count;
-    const taken = this.pool.takeInto(burst.addr, first, Math.min(count, burst.capacity - first));
-    for (let i = first; i < first + taken; i++) {
-      burst.len[i] = 0;
-      burst.region[i] = 0;
-      burst.flags[i] = 0;
-    }
-    burst.count = first + taken;
-    return taken;
+    return this.pool.allocInto(burst, count, 0, 0);
   }
 
   /**

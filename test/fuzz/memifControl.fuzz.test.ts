@@ -16,6 +16,7 @@ import {
   UnixListener,
   UnixSocket,
 } from '../../src/sys/index.ts';
+import { Random } from './random.ts';
 
 // A peer that knows the protocol and lies now and then: messages changed, left out, said twice, cut short, with other
 // descriptors than they need, for as long as the time box lasts. A failure names the seed; with BAREWIRE_SEED=<seed> the
@@ -23,28 +24,6 @@ import {
 
 const TIME_BOX_MS = process.env.BAREWIRE_SOAK === '1' ? 60_000 : 1500;
 const SEED = Number(process.env.BAREWIRE_SEED ?? Date.now() % 2 ** 31);
-
-/** A small random number generator, so that a peer is its seed (splitmix32). */
-class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed | 0;
-  }
-
-  /** An integer from 0 to `limit - 1`. */
-  below(limit: number): number {
-    this.#state = (this.#state + 0x9e37_79b9) | 0;
-    let bits = this.#state ^ (this.#state >>> 16);
-    bits = Math.imul(bits, 0x21f0_aaad);
-    bits = Math.imul(bits ^ (bits >>> 15), 0x735a_2d97);
-    return ((bits ^ (bits >>> 15)) >>> 0) % limit;
-  }
-
-  pick<T>(values: readonly T[]): T {
-    return values[this.below(values.length)]!;
-  }
-}
 
 const folder = mkdtempSync(join(tmpdir(), 'memif-fuzz-'));
 const LOG2 = 4;

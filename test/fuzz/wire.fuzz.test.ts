@@ -21,34 +21,13 @@ import {
   UdpFrame,
   UdpFrameTemplate,
 } from '../../src/wire/index.ts';
+import { Random } from './random.ts';
 
 // Mutated frames, random bytes and mutated captures for as long as the time box lasts. A failure names the seed; with
 // BAREWIRE_SEED=<seed> the same inputs come first.
 
 const TIME_BOX_MS = process.env.BAREWIRE_SOAK === '1' ? 120_000 : 2000;
 const SEED = Number(process.env.BAREWIRE_SEED ?? Date.now() % 2 ** 31);
-
-/** A small random number generator, so that an input is its seed (splitmix32). */
-class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed | 0;
-  }
-
-  /** An integer from 0 to `limit - 1`. */
-  below(limit: number): number {
-    this.#state = (this.#state + 0x9e37_79b9) | 0;
-    let bits = this.#state ^ (this.#state >>> 16);
-    bits = Math.imul(bits, 0x21f0_aaad);
-    bits = Math.imul(bits ^ (bits >>> 15), 0x735a_2d97);
-    return ((bits ^ (bits >>> 15)) >>> 0) % limit;
-  }
-
-  pick<T>(values: readonly T[]): T {
-    return values[this.below(values.length)]!;
-  }
-}
 
 /** Calls `run` with one generator after another until the time box is over, and names the seed that fails. */
 function fuzz(run: (random: Random) => void): number {
