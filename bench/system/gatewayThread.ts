@@ -32,7 +32,7 @@ export function createLane({ nowNs }: LaneContext, data: GatewayThreadData): Lan
   const stamps = new GatewayStamps(data.window);
   const from = opening.use(new StampedPort(openPort(data.from, { flows }), stamps));
   const to = opening.use(new StampedPort(openPort(data.to), stamps));
-  const gateway = new Gateway(from, [{ port: to, flows }]);
+  const gateway = opening.use(new Gateway(from, [{ port: to, flows }]));
   const opened = opening.move();
   return {
     pollables: [gateway],
