@@ -3,7 +3,7 @@ import { describe, it, mock } from 'node:test';
 import fc from 'fast-check';
 import { TEST_UDP_PORT, udpFrame } from '../../../test/support/frames.ts';
 import { Burst, ChunkOwner, FrameFlags } from '../../core/index.ts';
-import { LoopPort, type Port } from '../../port/index.ts';
+import { LoopPort, MemifPort, type Port } from '../../port/index.ts';
 import { parseUdpFrame, UdpFrame } from '../../wire/index.ts';
 import { L2Forward, type PortLoop, RxDrop, TxOnly, UdpEcho } from './index.ts';
 
@@ -131,6 +131,29 @@ describe('L2Forward', () => {
     assert.equal(loop.poll(64), 4);
     assert.deepEqual(receive(far), frames.map(swapped));
     assertReturned(far);
+  });
+
+  it('exchanges the MAC addresses of a frame over several chunks once, on a port with one region as well', () => {
+    const path = `@barewire-loops-${process.pid}`;
+    using far = new MemifPort({ path, role: 'server', chunkLen: 512 });
+    using near = new MemifPort({ path, chunkLen: 512 });
+    while (!(far.connected && near.connected)) for (const port of [far, near]) port.rx(new Burst(1));
+    assert.equal(near.regions.length, 1);
+    const loop = new L2Forward(near);
+    const frame = numbered(3, 1300);
+    const burst = new Burst(64);
+    assert.equal(far.alloc(burst, 4), 4);
+    for (let i = 0; i < 4; i++) {
+      const piece = i < 3 ? frame.subarray(i * 512, (i + 1) * 512) : numbered(9, 60);
+      far.regions[0]!.bytes.set(piece, burst.addr[i]!);
+      burst.len[i] = piece.length;
+      burst.flags[i] = i < 2 ? FrameFlags.continues : 0;
+    }
+    assert.equal(far.tx(burst), 4);
+    assert.equal(loop.poll(64), 4);
+    // The server receives a frame of several pieces by itself.
+    assert.deepEqual(new Uint8Array(Buffer.concat(receive(far))), swapped(frame));
+    assert.deepEqual(receive(far), [swapped(numbered(9, 60))]);
   });
 
   it('leaves MAC addresses alone when asked to', () => {

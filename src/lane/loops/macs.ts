@@ -6,21 +6,20 @@ import { type Burst, FrameFlags } from '../../core/index.ts';
  * Of a frame over several chunks the first has them.
  *
  * @param views - the port's regions; `burst.region` indexes them
+ * @param chained - whether a frame of the burst may lie over several chunks
  * @hot
  */
-export function swapMacs(views: readonly DataView[], burst: Burst): void {
+export function swapMacs(views: readonly DataView[], burst: Burst, chained: boolean): void {
   const count = burst.count;
   const addr = burst.addr;
   const region = burst.region;
   const flags = burst.flags;
   let continues = 0;
-  // measured: 6.6 ns a frame when the only region is looked up once, 8.2 when for every frame.
-  if (views.length === 1) {
+  // measured: 8.2 ns a frame when its region is looked up, 6.6 when the only one is looked up once, and some 2.4 less
+  // when no flag is read either (`barewire bench rings`).
+  if (views.length === 1 && !chained) {
     const view = views[0]!;
-    for (let i = 0; i < count; i++) {
-      if (continues === 0) swapAt(view, addr[i]! | 0);
-      continues = flags[i]! & FrameFlags.continues;
-    }
+    for (let i = 0; i < count; i++) swapAt(view, addr[i]! | 0);
     return;
   }
   for (let i = 0; i < count; i++) {
